@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -128,28 +127,6 @@ def test_of_smartsort_only_the_shapes_and_their_words_are_imported() -> None:
     assert done.stdout.strip() == str(["smartsort", "smartsort.api", "smartsort.api.schemas", *words])
 
 
-KEY_NAMES = {
-    "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
-    "escape": "Esc", "pagedown": "PgDn", "pageup": "PgUp",
-}  # fmt: skip
-
-
-def test_the_documentation_names_a_key_of_every_binding() -> None:
-    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
-        encoding="utf-8"
-    )
-    shown = {name for code in re.findall(r"`([^`\n]+)`", text) for name in code.split()}
-    shown |= {"down", "up", *re.findall(r"\((F\d)\)", text)}
-    missing = []
-    for name, binding in key_bindings().items():
-        keys = {KEY_NAMES.get(key, key) for key in binding.key.split(",")}
-        keys |= {key.title() for key in keys if len(key) > 1}
-        # The nine suggestions are a row: `1` to `9`.
-        if not keys & shown and not re.fullmatch(r"review\.suggestion_[2-8]", name):
-            missing.append(name)
-    assert missing == []
-
-
 def test_the_documentation_names_every_option_and_setting() -> None:
     text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
         encoding="utf-8"
@@ -157,18 +134,6 @@ def test_the_documentation_names_every_option_and_setting() -> None:
     options = {option for parameter in command.params for option in parameter.opts}
     assert [name for name in options - {"--version", "--help"} if f"`{name}`" not in text] == []
     assert [name for name in KNOWN_SETTINGS if f"`{name}`" not in text and f"`[{name}]`" not in text] == []
-
-
-def test_the_documentation_names_every_key_of_the_bar() -> None:
-    text = (Path(__file__).parents[2] / "sidecar" / "docs" / "reference" / "terminal-ui.md").read_text(
-        encoding="utf-8"
-    )
-    shown = {"slash": "/", "escape": "Esc", "enter": "Enter", "tab": "Tab"}
-    for name, binding in key_bindings().items():
-        key = binding.key.partition(",")[0]
-        if binding.show and not name.startswith(("dialog.", "picker.", "preview.", "history.")):
-            word = shown.get(key, key.upper() if key.startswith("f") and key[1:].isdigit() else key)
-            assert f"`{word}`" in text, name
 
 
 def test_settings_below_the_root_stay_when_the_container_is_made_anew(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tools.reference import DOCS, PARTS, pages, reasons, renewed, routes
+from tools.reference import DOCS, PARTS, keys, pages, reasons, renewed, routes
 from tools.reference.__main__ import main
 
+from smartsort.audit.findings import Code
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.rules import RULES
 from smartsort.core.wording import REASON_CODES
 from smartsort.pipeline.engine.health import HealthIssueKind
+from smartsort_tui.keys import key_bindings
 
 PAGES = list(pages())
 
@@ -44,9 +46,11 @@ def test_an_unknown_part_is_an_error():
         renewed("<!-- made by tools.reference: nothing -->\n<!-- end -->")
 
 
-def test_it_has_every_rule_reason_event_and_health_issue():
-    text = f"{reasons.rules()}\n{reasons.reasons()}\n{reasons.events()}\n{reasons.health()}\n"
-    for name in (*(rule.name for rule in RULES), *REASON_CODES, *EventKind, *HealthIssueKind):
+def test_it_has_everything_that_has_a_name():
+    made = (reasons.rules, reasons.reasons, reasons.events, reasons.health, reasons.findings, keys.table)
+    text = "".join(f"{part()}\n" for part in made)
+    names = (rule.name for rule in RULES)
+    for name in (*names, *REASON_CODES, *EventKind, *HealthIssueKind, *Code, *key_bindings()):
         assert f"| `{name}` | " in text, name
     assert "|  |" not in text, "something has no words"
     assert "None" not in text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tools.reference import commands, permissions, reasons, routes, settings
+from tools.reference import commands, keys, permissions, reasons, routes, settings
 
 DOCS = Path(__file__).parents[2] / "sidecar" / "docs"
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -25,6 +25,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "shapes": routes.shapes,
     "permissions": permissions.needed,
     "extras": permissions.extras,
+    "keys": keys.table,
+    "findings": reasons.findings,
 }
 _PART = re.compile(r"(?<=<!-- made by tools\.reference: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 

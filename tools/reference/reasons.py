@@ -1,4 +1,4 @@
-"""Rules, reasons, events and health issues."""
+"""Rules, reasons, events, health issues and findings of the audit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from tools.reference import markdown
 
+from smartsort.audit.findings import REMEDIES, Code
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.reasons import OF_NO_RULE, ReasonKind, said
 from smartsort.core.rules import RULES
@@ -54,14 +55,15 @@ OF_A_KIND = {
 
 
 def rules() -> str:
-    """Return the rules in the order they run, with folder, prefix and reasons."""
+    """Return the rules in the order they run. The docstring of each says when it applies."""
     return markdown.table(
-        ("rule", "folder", "prefix", "reasons"),
+        ("rule", "folder", "prefix", "applies when", "reasons"),
         (
             (
                 f"`{rule.name}`",
                 f"`review/{rule.category}`",
                 f"`{rule.prefix}`",
+                inspect.getdoc(rule.check) or "",
                 markdown.code(kind.code for kind in rule.reasons),
             )
             for rule in RULES
@@ -90,6 +92,19 @@ def health() -> str:
     """Return the kinds of health issues."""
     members = _members(HealthIssueKind).items()
     return markdown.table(("kind", "meaning"), ((f"`{kind}`", text) for kind, text in members))
+
+
+def findings() -> str:
+    """Return what the audit finds, with what to do."""
+    texts = _members(Code)
+    return markdown.table(
+        ("code", "what happened", "what to do"),
+        ((f"`{code}`", texts[code], _sentence_case(REMEDIES[code])) for code in Code),
+    )
+
+
+def _sentence_case(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _sentence(kind: ReasonKind) -> str:

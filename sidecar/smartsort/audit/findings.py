@@ -22,24 +22,43 @@ class Code(StrEnum):
     """What is wrong. Stable, for scripts."""
 
     LOST = "lost"
+    """Every name of a photo is gone."""
     CORRUPT = "corrupt"
+    """The bytes differ, although size and time are the same: a failing disk."""
     TRASH_EMPTIED = "trash_emptied"
+    """`trash/` was emptied by hand."""
     MISSING = "missing"
+    """A name was deleted. The bytes live on under another name."""
     MOVED = "moved"
+    """A name was moved within `faces/` and `review/`, or there from `trash/`. Companion files follow."""
     EDITED = "edited"
+    """A file was changed in place."""
     TOUCHED = "touched"
+    """Only the time of a file was changed."""
     REPLACED = "replaced"
+    """An editor put a new file in the place of a link."""
     UNLINKED = "unlinked"
+    """A backup was restored without hard links."""
     UNREADABLE = "unreadable"
+    """smartsort may not read a file, or the disk fails on it."""
     MISPLACED = "misplaced"
+    """The ledger contradicts itself."""
     SHARED = "shared"
+    """Two photos of different content are one file."""
     EXTRA_LINK = "extra_link"
+    """A photo was linked a second time."""
     UNKNOWN = "unknown"
+    """The ledger has no photo for a file."""
     LEFTOVER = "leftover"
+    """A crash left a file behind."""
     INTENT_OPEN = "intent_open"
+    """A crash left an action unfinished."""
     REVIEW_ROW = "review_row"
+    """The table `review_queue` disagrees with the ledger."""
     DOWNLOAD_ROW = "download_row"
+    """The table `downloads` disagrees with the ledger."""
     CHAIN = "chain"
+    """The history was changed in the database."""
 
 
 _WEIGHTS = {Code.LOST: Weight.LOSS, Code.CORRUPT: Weight.LOSS}
@@ -50,7 +69,8 @@ REMEDIES = {
     Code.CORRUPT: "look at the disk. Put the file back from a backup",
     Code.TRASH_EMPTIED: "`smartsort audit --repair` notes that it is gone for good",
     Code.MISSING: "`smartsort audit --repair` links it again from the name that is left",
-    Code.MOVED: "`smartsort audit --repair` makes the ledger follow",
+    Code.MOVED: "`smartsort audit --repair` makes the ledger follow: the photo counts as filed by you, or "
+    "waits, where it is now. A file of library/ or temp_downloads/ moves back",
     Code.EDITED: "`smartsort audit --repair` makes the ledger know the file as it is now",
     Code.TOUCHED: "`smartsort audit --repair` makes the ledger know the new time",
     Code.REPLACED: "`smartsort audit --repair` keeps both: the new file becomes a photo of its own and the "
@@ -68,7 +88,7 @@ REMEDIES = {
     Code.INTENT_OPEN: "the next start of smartsort finishes it",
     Code.REVIEW_ROW: "`smartsort audit --repair` writes the row again",
     Code.DOWNLOAD_ROW: "`smartsort audit --repair` writes the row again",
-    Code.CHAIN: "the history was changed in the database. Compare it with a backup of the ledger",
+    Code.CHAIN: "compare the history with a backup of the ledger",
 }
 
 

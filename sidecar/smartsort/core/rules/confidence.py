@@ -93,7 +93,7 @@ def _sure_enough(case: Case, decision: Decision) -> str:
     Category.LOW_CONFIDENCE, "lowconf_", LOW_CONFIDENCE, LOW_MARGIN, CONFIDENCE_UNKNOWN, passed=_sure_enough
 )
 def low_confidence(case: Case) -> Reason | None:
-    """The least certain counted face decides."""
+    """A face is below `thresholds.min_confidence`, or its margin is below `thresholds.min_margin`."""
     found = [
         reason
         for face in case.counted

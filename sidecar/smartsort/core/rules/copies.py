@@ -47,14 +47,14 @@ NOT_THE_SAME = ChangeKind("not_the_same", "you said that the two are not the sam
     phase=Phase.COMPARED,
 )
 def duplicate(case: Case) -> Reason | None:
-    """There is a file with the same content."""
+    """The same content is known already, to smartsort or Immich."""
     copy = case.evidence.other_copy
     return None if copy is None else _KINDS[copy.place].reason(detail=_where(copy))
 
 
 @rule(Category.DUPLICATES, "duplicate_", NEAR_DUPLICATE, passed="No near copy of it was found.")
 def near_duplicate(case: Case) -> Reason | None:
-    """There is a picture that looks like it."""
+    """The photo or video is nearly equal to another one (`deduplication.near_duplicates`)."""
     copy = case.evidence.near_copy
     if copy is None:
         return None

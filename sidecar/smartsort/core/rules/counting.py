@@ -40,7 +40,7 @@ def _not_too_many(case: Case, _: object) -> str:
 
 @rule(Category.MULTIPLE_FACES, "multi_", MULTIPLE_FACES, passed=_not_too_many, bulk=BulkKind.GROUPS)
 def multiple_faces(case: Case) -> Reason | None:
-    """More people are on it than allowed."""
+    """More faces count than `thresholds.max_faces_per_image`, strangers included."""
     counted = case.counted
     if len(counted) <= case.policy.max_faces:
         return None

@@ -142,7 +142,7 @@ def _people_twice(counted: Iterable[Face]) -> list[Person]:
     bulk=BulkKind.STRANGERS,
 )
 def unknown_face(case: Case) -> Reason | None:
-    """A face has nobody it belongs to, or a person without a name."""
+    """A face has no person, or its person has no name."""
     strangers = _strangers(case)
     if not strangers:
         return None
@@ -170,7 +170,7 @@ def _strangers(case: Case) -> list[Face]:
     passed="No two people share the name of a person on it.",
 )
 def ambiguous_name(case: Case) -> Reason | None:
-    """Somebody on it shares their name with somebody else."""
+    """Two people in Immich share the name of a person on it."""
     found = names_of(_among(case, case.ambiguous))
     return AMBIGUOUS_NAME.reason(found) if found else None
 
@@ -182,7 +182,7 @@ def ambiguous_name(case: Case) -> Reason | None:
     passed="No user has ruled out the person.",
 )
 def ruled_out_person(case: Case) -> Reason | None:
-    """A human has said that it does not show this person."""
+    """A user ruled out this person before."""
     found = names_of(_among(case, case.evidence.ruled_out))
     return RULED_OUT_PERSON.reason(found) if found else None
 
@@ -194,7 +194,7 @@ def ruled_out_person(case: Case) -> Reason | None:
     passed="Each person on it was born by then, as far as Immich knows.",
 )
 def not_born_yet(case: Case) -> Reason | None:
-    """It was taken before somebody on it was born."""
+    """It is older than the date of birth that Immich has for a person on it."""
     early = _unborn(case)
     if not early:
         return None
@@ -209,7 +209,7 @@ def not_born_yet(case: Case) -> Reason | None:
     passed="Under each name on it the faces look like one person's.",
 )
 def mixed_person(case: Case) -> Reason | None:
-    """The faces under a name look like two people's, so that the name does not tell which of them it is."""
+    """The faces that Immich has under a name on it look like two people's."""
     found = names_of(_among(case, case.evidence.mixed))
     return MIXED_PERSON.reason(found) if found else None
 

@@ -28,7 +28,7 @@ WHITELIST_REMOVE = ChangeKind("whitelist_remove", "{names} were not on the white
     bulk=BulkKind.BLACKLISTED,
 )
 def blacklisted_person(case: Case) -> Reason | None:
-    """Somebody on it is on the blacklist."""
+    """A person on the blacklist is on it, ignored or not."""
     # Background faces count here: an unwanted person is unwanted at any size.
     # So does somebody whose name was taken away in Immich since: the entry knows their id.
     said = case.evidence.sorted_before
@@ -58,7 +58,7 @@ def _all_wanted(case: Case, _: object) -> str:
     bulk=BulkKind.NOT_WHITELISTED,
 )
 def not_in_whitelist(case: Case) -> Reason | None:
-    """Somebody on it is not on the whitelist, and there is one."""
+    """The whitelist is not empty and does not name a person on it."""
     if not case.policy.whitelist:
         return None
     found = names_of(

@@ -25,7 +25,7 @@ RECOGNISED = ChangeKind("recognised", "Immich could finish looking at it", looks
     bulk=BulkKind.NOT_PICTURES,
 )
 def unreadable(case: Case) -> Reason | None:
-    """The probe could not read it."""
+    """The file is no picture or video that Immich can read."""
     problem = case.evidence.unreadable
     return None if problem is None else UNREADABLE.reason(detail=problem)
 
@@ -39,7 +39,7 @@ def recognition_failed(case: Case) -> Reason | None:
 
 @rule(Category.UNIDENTIFIED, "unknown_", FRAMES_UNREADABLE, passed="Nothing is wrong with its frames.")
 def frames_unreadable(case: Case) -> Reason | None:
-    """The frames of a video cannot be decoded, or hang or end the process that decodes them."""
+    """The frames of the video cannot be decoded, or end the process that decodes them."""
     film = case.evidence.film
     return FRAMES_UNREADABLE.reason(detail=film.broken) if film is not None and film.broken else None
 

@@ -30,7 +30,7 @@ def people_of(case: Case) -> tuple[Person, ...]:
     passed="No folder that it lay in contradicts the faces.",
 )
 def contradicted_folder(case: Case) -> Reason | None:
-    """Every face on it is another person's than the folder says."""
+    """It comes from your own folder of a person, and every face on it is another person's."""
     people = {p.id for p in people_of(case)}
     named = [f.person for f in case.counted if f.person is not None and f.person.name]
     if not people or not named or len(named) < len(case.counted) or any(p.id in people for p in named):
