@@ -280,8 +280,8 @@ class FakeServer:
         shown_now = shown[first : first + self.page_size]
         return [self._owned(a) for a in shown_now], len(shown) > first + self.page_size
 
-    async def clip(self, asset_id: str) -> Owned | None:
-        self._call("clip")
+    async def owned_asset(self, asset_id: str) -> Owned | None:
+        self._call("owned_asset")
         return self._owned(self.assets[asset_id]) if asset_id in self.assets else None
 
     def _owned(self, a: FakeAsset) -> Owned:

@@ -38,6 +38,7 @@ from smartsort.notify.phones import Listener, phones_of
 from smartsort.notify.questions import Questions
 from smartsort.pipeline.arrival import suspects
 from smartsort.pipeline.arrival.adopt import AdoptionStage
+from smartsort.pipeline.arrival.adopted_uploads import AdoptedUploads
 from smartsort.pipeline.arrival.claim import Claimer
 from smartsort.pipeline.arrival.examine import DeduplicateStage, ExamineStage
 from smartsort.pipeline.arrival.films import VideoStage
@@ -377,7 +378,7 @@ def _wire(
     )
     recognise_stage = RecogniseStage(context, place_stage, executor)
     actions = Actions(context, people, runtime_settings, measure)
-    adoption = AdoptionStage(context, people, claimer, actions)
+    adoption = AdoptionStage(context, people, claimer, actions, AdoptedUploads(context, evidence_builder))
     deleted = Deleted(context, actions, following_of(settings))
     observing = Observing(context, people, EvidenceBuilder(context, people, None, measure))
     backfill = BackfillStage(context, actions, observing, deleted)

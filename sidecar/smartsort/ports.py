@@ -256,7 +256,7 @@ class PhotoServer(Pictures, Protocol):
         """
         ...
 
-    async def clip(self, asset_id: str) -> Owned | None:
+    async def owned_asset(self, asset_id: str) -> Owned | None:
         """Return one asset as `owned` lists it, None when Immich does not know the id."""
         ...
 

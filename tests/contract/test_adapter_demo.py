@@ -253,6 +253,6 @@ async def test_photos_of_the_user_in_the_order_in_which_they_were_taken(
     demo.demo.state.assets[found[0].id].clip_id = upload.id
     assert (await immich.owned(None, 1))[0][0].clip_id == upload.id
     assert await immich.owned(None, 1, clips=True) == ([upload], False)
-    assert await immich.clip(upload.id) == upload
-    assert await immich.clip("00000000-0000-4000-8000-000000000000") is None
+    assert await immich.owned_asset(upload.id) == upload
+    assert await immich.owned_asset("00000000-0000-4000-8000-000000000000") is None
     assert await immich.owned(None, 1, "2999-01-01T00:00:00+00:00") == ([], False)

@@ -33,6 +33,7 @@ from smartsort.ledger import (
     deletions,
     events,
     face_marks,
+    observed,
     outbox,
     photos,
     shards,
@@ -289,6 +290,7 @@ class Rearrange:
         photo_id = plan.photo.id
         if plan.origins:
             adopted.forget(db, [photo_id])
+            observed.due_from_memory(db, [photo_id])  # of one that Immich has: its folder says nothing more
             source_tables.forget_download(db, photo_id)
         elif plan.data.get("of") == EventKind.FILED_AS_ADOPTED:
             adopted.unsay(db, photo_id)

@@ -18,7 +18,16 @@ from typing import Any
 from sqlite_utils import Database
 
 from smartsort.actions import join as joining
-from smartsort.actions.plan import Message, Plan, PlannedName, Waiting, in_library, names_in, source_of
+from smartsort.actions.plan import (
+    Message,
+    Plan,
+    PlannedName,
+    Waiting,
+    in_library,
+    names_in,
+    source_of,
+    was_there,
+)
 from smartsort.actions.rearrange import ACTS, BATCH
 from smartsort.actions.values import ActionResult
 from smartsort.core.decision import UNDONE_PREFIX
@@ -297,7 +306,7 @@ def _given_back(db: Database, event: Event, photo: Photo) -> Plan | ActionResult
         why = f"{later.kind} by {later.actor} at {later.at}; undo event {later.id} first"
         why = f"photo {photo.id} has changed since: {why}"
         return ActionResult(photo.id, "failed", problem=why, code="conflict", happened=later)
-    if photo.state not in (State.FILED, State.REVIEW, State.SKIPPED):
+    if photo.state not in (State.FILED, State.REVIEW, State.SKIPPED, State.OBSERVED):
         why = f"photo {photo.id} is {photo.state.value}. Undo its adoption when it is filed or in review"
         return ActionResult(photo.id, "failed", problem=why, code="conflict")
     now = arrangement.read(db, [photo.id])[photo.id]
@@ -305,12 +314,14 @@ def _given_back(db: Database, event: Event, photo: Photo) -> Plan | ActionResult
     plan.data = {"of": event.kind, "given_back": True}
     plan.origins = {Member(member): path for member, path in event.data["origins"]}
     plan.moved = bool(event.data["moved"])
+    acts_told = [e.data["act"] for e in (event, *acts) if "act" in e.data]
+    plan.messages = [("reassign_face", {"act": act}) for act in acts_told]
+    if was_there(now.names):
+        return plan  # it never left Immich, and its file never the folder
     plan.removes = list(now.names)
     none = ("sha256", "sha1", "category", "person_id", "person_name", "duplicate_of", "problem")
     plan.values = {"state": State.PURGED.value, "auto_sorted": 0, **dict.fromkeys(none)}
     plan.withdrawn = photo.state is State.REVIEW
-    acts_told = [e.data["act"] for e in acts if "act" in e.data]
-    plan.messages = [("reassign_face", {"act": act}) for act in acts_told]
     if photo.asset_id is not None:
         plan.messages += album_messages(photo.asset_id, now, frozenset())
     return plan

@@ -164,7 +164,7 @@ class AssetCalls(Connection):
         answer = (await self._read("search_assets", call)).assets
         return [_owned(each) for each in answer.items], int(answer.next_page or 0) > page
 
-    async def clip(self, asset_id: str) -> Owned | None:
+    async def owned_asset(self, asset_id: str) -> Owned | None:
         """Return one asset as `owned` lists it, None when Immich does not know the id (it says 400)."""
         try:
             return _owned(

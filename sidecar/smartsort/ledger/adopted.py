@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import IN_PROGRESS, SortedBefore
 from smartsort.files.shown import from_ledger, shown, to_ledger
-from smartsort.ledger import events, key_value
+from smartsort.ledger import events, key_value, observed
 from smartsort.ledger.records import Member, NewEvent, Photo, dumps, sorted_before_from
 from smartsort.ledger.rows import delete, insert, select
 from smartsort.ledger.source_tables import required_by_others
@@ -111,12 +111,12 @@ def unfinished(db: Database, run: int) -> int:
 
 
 def counts(db: Database, run: int) -> dict[str, int]:
-    """Return how many photos of an adoption are in each state."""
+    """Return how many photos of an adoption are in each state, without those that Immich had."""
     query = (
-        "SELECT state, count(DISTINCT id) FROM adopted JOIN photos ON id = photo_id WHERE run = ?"
-        " GROUP BY state"
+        "SELECT state, count(DISTINCT id) FROM adopted JOIN photos ON id = photo_id"
+        " WHERE run = ? AND origin <> ? GROUP BY state"
     )
-    return dict(db.conn.execute(query, (run,)).fetchall())
+    return dict(db.conn.execute(query, (run, observed.SOURCE)).fetchall())
 
 
 # --- the adoption under way --------------------------------------------------------------------

@@ -170,16 +170,17 @@ def people_text(people: Mapping[str, str]) -> str:
     return dumps(sorted(people.items()))
 
 
-def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
+def observe(db: Database, listed: Sequence[Seen], at: str, *, everybody: bool = False) -> int:
     """Take in photos as Immich lists them now. Return how many are to be judged (again).
 
-    New ones become photos in state `observed`. A known one is due when others are on it than before.
+    New ones become photos in state `observed`, with `everybody` those that show nobody, too. A known one is
+    due when others are on it than before.
     """
     asset_ids = [one.asset_id for one in listed]
     there = known(db, asset_ids)
     if _found_again(db, listed, there):
         there = known(db, asset_ids)
-    fresh = [one for one in listed if one.asset_id not in there and one.people]
+    fresh = [one for one in listed if one.asset_id not in there and (one.people or everybody)]
     added = photos.add(db, [NewPhoto(SOURCE, SOURCE, one.name, one.size, one.mtime_ns) for one in fresh], at)
     ids = {one.asset_id: photo.id for one, photo in zip(fresh, added, strict=True)}
     changes = [
@@ -204,7 +205,7 @@ def observe(db: Database, listed: Sequence[Seen], at: str) -> int:
     changed = [
         (there[one.asset_id].photo_id if one.asset_id in there else ids[one.asset_id], one.people)
         for one in listed
-        if (one.people and one.asset_id not in there)
+        if one.asset_id in ids
         or (one.asset_id in there and there[one.asset_id].people != people_text(one.people))
     ]
     _put_people(db, changed)

@@ -6,7 +6,7 @@ import base64
 import os
 
 import pytest
-from tests.earlier_library import UPLOADS
+from tests.earlier_library import UPLOADS, same_file
 
 from smartsort.audit.audit import Audit
 from smartsort.core.model import State
@@ -27,10 +27,6 @@ def library(make):
     return make()
 
 
-def one_file(name: str, other: str) -> bool:
-    return os.path.samefile(name, other)
-
-
 def names(library) -> set[tuple[Area, Member]]:
     return {(n.area, n.member) for n in library.world.names(library.photo_of("anna_0.jpg"))}
 
@@ -40,10 +36,10 @@ async def test_a_clip_is_linked_beside_its_photo_and_both_are_undone(library):
     before = library.originals()
     await library.plan()
     assert library.world.server.calls_made["owned"] == 2, "one call lists the clips of a page"
-    assert library.world.server.calls_made["clip"] == 0
+    assert library.world.server.calls_made["owned_asset"] == 0
     assert (await library.apply()).done == 1
     assert library.links() == BOTH
-    assert one_file(f"{library.world.root}/{BOTH[1]}", f"{library.folder}/b7/clip+none.mov")
+    assert same_file(f"{library.world.root}/{BOTH[1]}", f"{library.folder}/b7/clip+none.mov")
     assert Audit(library.world.context.layout).run().findings == []
     await library.world.actions.undo_last("ann", actor="ann")
     assert library.links() == []
@@ -63,7 +59,7 @@ async def test_a_clip_that_was_taken_at_another_time_is_found_by_its_id(library)
     live(library, taken="1999-01-01T00:00:00.000Z")
     await library.apply()
     assert library.links() == BOTH
-    assert library.world.server.calls_made["clip"] == 1
+    assert library.world.server.calls_made["owned_asset"] == 1
 
 
 async def test_equal_names_make_no_clip(library):

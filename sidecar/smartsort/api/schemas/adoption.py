@@ -90,7 +90,9 @@ class AdoptionPreview(ResponseModel):
     new: Count
     uncertain: Count
     photos: Count
-    """Pictures and videos that would come in."""
+    """Pictures and videos that would come in, as far as neither smartsort nor Immich has them already.
+
+    An upload of Immich with the same bytes gets the person of the folder. The file stays where it is."""
     adopted_before: Count
     """Pictures and videos that are adopted already."""
     linked: Count

@@ -30,6 +30,7 @@ from smartsort.files.writers import is_finished, open_for_writing
 from smartsort.ledger import adopted, events, older_downloads, photos
 from smartsort.ledger.copies import copies_of
 from smartsort.ledger.records import NewEvent, sorted_before_from
+from smartsort.pipeline.arrival.adopted_uploads import AdoptedUploads, InImmich
 from smartsort.pipeline.arrival.claim import Claimer, Offered, offer_of
 from smartsort.pipeline.arrival.sorted_folders import (
     LEFT_SHOWN,
@@ -91,8 +92,16 @@ class AdoptionActs(Protocol):
 class AdoptionStage:
     """Previews, begins and carries out one adoption at a time."""
 
-    def __init__(self, context: Context, people: People, claimer: Claimer, acts: AdoptionActs) -> None:
+    def __init__(
+        self,
+        context: Context,
+        people: People,
+        claimer: Claimer,
+        acts: AdoptionActs,
+        uploads: AdoptedUploads,
+    ) -> None:
         self._context, self._people, self._claimer, self._acts = context, people, claimer, acts
+        self._uploads = uploads
         self._ignore = Ignore(context.tuning.ignore)
         self._pass: _Pass | None = None
 
@@ -170,12 +179,16 @@ class AdoptionStage:
         counted, portion = dict(now.run), _portion(now.ready)
         try:
             good, before = await self._read(now, portion)
-            await self._say(now, good)
+            uploads = await self._uploads.among(good)
+            await self._say(now, good, uploads)
+            good = [o for o in good if all(o is not one.offer for one in uploads)]
             async with self._context.arranging:  # an undo of it comes before a portion or after it
                 still = await self._context.ledger.aread(adopted.current)
                 if still is None or still["state"] != "running":
                     return True
                 await self._take(now, good, before)
+                await self._uploads.take([one for one in uploads if one.offer.path not in before])
+                now.run["known"] += len(uploads)
                 over = not (now.ready or now.parts)
                 state = "done" if over else "running"
                 await self._context.ledger.awrite(lambda db: adopted.write(db, {**now.run, "state": state}))
@@ -308,7 +321,7 @@ class AdoptionStage:
         ]
         return await asyncio.to_thread(self._examine, now, offers, before), before
 
-    async def _say(self, now: _Pass, good: Sequence[Offered]) -> None:
+    async def _say(self, now: _Pass, good: Sequence[Offered], uploads: Sequence[InImmich]) -> None:
         """Have the folders' word count for photos that are held already."""
         said = {
             o.digests.sha256: (o.path, o.adoption["said"])
@@ -321,6 +334,7 @@ class AdoptionStage:
             for digest, copy in known.items()
             if copy.photo_id is not None
         }
+        held |= await self._uploads.placed(uploads)
         if held:
             await self._acts.file_as_said(held, now.run["event"])
 

@@ -192,7 +192,7 @@ class Observing:
             after, page = last, page + 1 if last == after else 1
         for asset_id in wanted - found.keys():
             await self._pace.turn()
-            clip = await server.clip(asset_id)
+            clip = await server.owned_asset(asset_id)
             if clip is not None:
                 found[asset_id] = clip
         return [one for one in found.values() if one.owner_id == self._user_id]

@@ -322,7 +322,7 @@ class Router:
         for person in decision.people if route.adopted_by else ():
             face = face_of(route.evidence, person)
             if face is not None:
-                yield "assign_face", _known_face(photo, face, person)
+                yield "assign_face", known_face(photo, face, person)
 
     async def _leave(self, done: list[_Route]) -> None:
         """Remove the names that were left, whose bytes now live on elsewhere."""
@@ -380,7 +380,7 @@ class Router:
                 raise route.problem
 
 
-def _known_face(photo: Photo, face: Face, person: Person) -> dict[str, object]:
+def known_face(photo: Photo, face: Face, person: Person) -> dict[str, object]:
     """Return what Immich hears of a face whose person the user's own folder told."""
     known = person.id or None
     told = {"person": known, "name": person.name, "create": known is None, "people": [known]}
