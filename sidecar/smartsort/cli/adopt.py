@@ -124,8 +124,8 @@ def _show(found: dict[str, Any]) -> None:
     )
     if found["photos"]:
         click.echo(
-            "What smartsort or Immich has already stays where it is, and comes in no second time. If Immich has "
-            "it as an upload, that upload gets the person of the folder."
+            "What smartsort or Immich has already stays where it is, and comes in no second time. If Immich "
+            "has it as an upload, that upload gets the person of the folder."
         )
     if found["downloads"] is not None:
         click.echo(f"{found['downloads']} tells of {found['downloads_known']} files that were downloaded.")

@@ -21,9 +21,9 @@ from smartsort.errors import SmartsortError
 from smartsort.files import pictures
 from smartsort.files.blur import turned
 from smartsort.files.contact_sheet import TILE, Mark, contact_sheet, face_sheet
-from smartsort.files.frames import frames, pictures_at
+from smartsort.files.frames import beginnings, frames, pictures_at
 from smartsort.files.media import Kind
-from smartsort.files.perceptual_hash import ALIKE, differing_bits, picture_hash
+from smartsort.files.perceptual_hash import looks_like
 from smartsort.files.probe import MAX_PIXELS, opened, probe, read_metadata
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of
@@ -82,17 +82,20 @@ def _upright(path: str, short_side: int, max_pixels: int) -> Image.Image | bytes
 
 
 def shows(path: str, picture: bytes) -> bool | None:
-    """Return whether a file shows what an encoded picture shows, None where that cannot be told."""
+    """Return whether a file shows what an encoded picture shows, None where that cannot be told.
+
+    Immich's picture of a video is a key frame of its beginning.
+    """
     from PIL import Image  # noqa: PLC0415 - only when something is compared
 
     upright = _upright(path, _COMPARED, MAX_PIXELS)
-    if isinstance(upright, bytes | str):
+    if isinstance(upright, str):
         return None
     with Image.open(io.BytesIO(picture)) as there:
-        one, other = picture_hash(upright), picture_hash(there)
-    if one is None or other is None:
-        return None
-    return differing_bits(int.from_bytes(one, "big"), int.from_bytes(other, "big")) <= ALIKE
+        wanted = there.convert("RGB")
+    mine = beginnings(path, _COMPARED) if isinstance(upright, bytes) else [upright]
+    found = {looks_like(one, wanted) for one in mine}
+    return True if True in found else False if found == {False} else None
 
 
 _COMPARED = 256

@@ -132,6 +132,19 @@ def pictures_at(path: str, times: list[float], short_side: int) -> list[bytes]:
             return shown
 
 
+def beginnings(path: str, short_side: int) -> list[Image]:
+    """Return the key frames of the first seconds, upright. Raises Broken, and as `frames` does."""
+    with opened(path) as file:
+        found = format_of(Reader(file.fileno()).at(0, HEAD_BYTES))
+        with videos.opened(file, found) as (container, stream):
+            player = Player(container, stream)
+            return [_upright(frame, short_side) for _, frame in player.key_frames(_BEGINNING, _BETWEEN)]
+
+
+_BEGINNING, _BETWEEN = 21.0, 0.5
+"""Seconds in which Immich chooses the picture of a video, and between two looks for another key frame."""
+
+
 def grid(seconds: float) -> list[float]:
     """Return the moments to look at: 8 to 16 multiples of a power of two of a second."""
     if seconds <= 0:

@@ -47,6 +47,21 @@ def picture_hash(picture: Image) -> bytes | None:
     return bits.to_bytes(SIDE * SIDE // 8, "big")
 
 
+def looks_like(one: Image, other: Image) -> bool | None:
+    """Return whether two upright pictures look the same, None for two even ones of the same colour."""
+    mine, theirs = picture_hash(one), picture_hash(other)
+    if mine is not None and theirs is not None:
+        return differing_bits(int.from_bytes(mine, "big"), int.from_bytes(theirs, "big")) <= ALIKE
+    from PIL import Image, ImageChops, ImageStat  # noqa: PLC0415 - only in a decoder process
+
+    small = [each.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX) for each in (one, other)]
+    return False if max(ImageStat.Stat(ImageChops.difference(*small)).mean) > _OTHER_COLOUR else None
+
+
+_OTHER_COLOUR = 10.0
+"""Levels of a colour. A poor JPEG changes an even one by up to 2."""
+
+
 def differing_bits(one: int, other: int) -> int:
     """Return how many bits of two hashes (as numbers) differ, 0 to 256."""
     return (one ^ other).bit_count()

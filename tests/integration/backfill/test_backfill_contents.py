@@ -3,12 +3,45 @@
 from __future__ import annotations
 
 import base64
+import io
 
+import av
+from PIL import Image
 from tests.earlier_library import of_a_library
 from tests.fakes import picture
 
 from smartsort.demo.library import draw_uploads
 from smartsort.doctor.backfill_checks import photos_in_immich
+
+
+def even(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (320, 240), colour).save(out, "JPEG", quality=60)
+    return out.getvalue()
+
+
+def scenes() -> bytes:
+    """A video of ten seconds, another picture each second, each of them a key frame."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=2)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        stream.codec_context.gop_size = 2
+        for number in range(20):
+            drawn = Image.effect_noise((10, 8), 90 + 5 * (number // 2)).resize((160, 120))
+            tinted = Image.merge("RGB", [drawn, drawn, Image.new("L", drawn.size, 40)])
+            container.mux(stream.encode(av.VideoFrame.from_image(tinted)))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def frame_of(video: bytes, at: float) -> bytes:
+    """A frame as Immich shows it."""
+    with av.open(io.BytesIO(video)) as container:
+        frame = next(f for f in container.decode(video=0) if f.time >= at)
+    out = io.BytesIO()
+    frame.to_image().save(out, "JPEG", quality=80)
+    return out.getvalue()
 
 
 async def test_a_mapping_into_a_wrong_folder_links_nothing(make):
@@ -74,7 +107,28 @@ async def test_comparing_costs_a_bounded_number_of_calls_a_page(make):
     assert library.world.server.calls_made["thumbnail"] == 50
 
 
-async def test_a_flat_picture_and_a_video_are_told_by_size_and_time(make):
+async def test_a_video_is_linked_when_immichs_picture_is_one_of_its_frames(make):
+    library = make()
+    one, other = scenes(), scenes()
+    frame = frame_of(one, 3.0)
+    of_a_library(library, "anna_0.mp4", one, preview=frame)
+    # Another video of the very size and time that Immich has read, and the same one, touched.
+    of_a_library(library, "anna_1.mp4", other, preview=frame)
+    of_a_library(library, "anna_2.mp4", one, preview=frame, size=7, modified="2020-01-01T00:00:00.000Z")
+    assert (await library.apply()).done == 2
+    assert library.links() == ["faces/anna/anna_0.mp4", "faces/anna/anna_2.mp4"]
+
+
+async def test_an_even_picture_is_told_by_its_colour(make):
+    library = make()
+    for number, there in enumerate(("white", "black", "white")):
+        of_a_library(library, f"anna_{number}.jpg", even("white"), preview=even(there))
+    of_a_library(library, "anna_3.jpg", even("black"), preview=next(draw_uploads(1, seed=5)).content)
+    await library.apply()
+    assert library.links() == ["faces/anna/anna_0.jpg", "faces/anna/anna_2.jpg"]
+
+
+async def test_an_even_picture_of_the_same_colour_is_told_by_size_and_time(make):
     library = make()
     of_a_library(library, "anna_0.jpg", picture(1))
     of_a_library(library, "anna_1.jpg", picture(1), size=7)

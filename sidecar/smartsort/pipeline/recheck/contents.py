@@ -37,8 +37,8 @@ def as_read(one: Owned, found: FileStamp) -> bool:
 async def problem(pictures: Pictures, decoders: Decoders, one: Owned, path: str) -> str | None:
     """Return why the file at a path is not this photo, None when it is. At most one call.
 
-    Where a picture tells nothing (a video, an even wall), size and time decide. Raises StorageError,
-    ImmichError.
+    Where a picture tells nothing (two even walls of one colour, no picture at all), size and time decide.
+    Raises StorageError, ImmichError.
     """
     try:
         if one.library_id is None and one.checksum:
@@ -54,6 +54,6 @@ async def problem(pictures: Pictures, decoders: Decoders, one: Owned, path: str)
 
 async def _looks_the_same(pictures: Pictures, decoders: Decoders, one: Owned, path: str) -> bool:
     found = await asyncio.to_thread(stamp, path)
-    there = None if one.is_video else await pictures.thumbnail(one.id, ThumbnailSize.PREVIEW)
+    there = await pictures.thumbnail(one.id, ThumbnailSize.PREVIEW)
     same = await asyncio.to_thread(decoders.shows, path, there[0]) if there is not None else None
     return as_read(one, found) if same is None else same
