@@ -9,11 +9,12 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
-from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from tests.faults.deliveries import Stock, judge
 from tests.faults.world import World, world
+from tests.ports import reserved_port
 
 from smartsort import bootstrap
 from smartsort.audit import Audit, Weight
@@ -22,6 +23,7 @@ from smartsort.demo.run import demo_settings
 from smartsort.demo.samples import make_samples
 from smartsort.demo.server import exposed
 from smartsort.files.layout import Layout
+from smartsort.immich.http11 import Http11Transport
 
 COUNT = 24
 
@@ -210,16 +212,43 @@ async def test_immich_is_restarted_in_mid_run(tmp_path, stock, forgets):
     os.makedirs(os.path.join(root, "inbox"))
     settings = demo_settings(root, "instant", "3.1.0", people_from_regions=False)
     before, after = DemoImmich(settings), DemoImmich(settings)
-    async with before.running(), after.running():
-        async with exposed(before, "127.0.0.1", 0) as server:
-            here = World(root, before, server.url)
-            await here.start()
-            stock.deliver(stock.deliveries[: COUNT // 2], here.inbox)
-            await here.sorted(COUNT // 4)
-        stock.deliver(stock.deliveries[COUNT // 2 :], here.inbox)
-        assert await here.until(lambda: "immich" in here.health_issues(), 20)
-        async with exposed(after if forgets else before, "127.0.0.1", urlsplit(server.url).port):
-            await proved(here, stock)
+    with reserved_port() as port:
+        async with before.running(), after.running():
+            async with exposed(before, port=port) as server:
+                here = World(root, before, server.url)
+                await here.start()
+                stock.deliver(stock.deliveries[: COUNT // 2], here.inbox)
+                await here.sorted(COUNT // 4)
+            stock.deliver(stock.deliveries[COUNT // 2 :], here.inbox)
+            assert await here.until(lambda: "immich" in here.health_issues())
+            async with exposed(after if forgets else before, port=port):
+                await proved(here, stock)
+
+
+async def test_a_request_under_way_as_its_client_is_closed_leaves_no_connection() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+    left: list[bytes] = []
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await answer.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        left.append(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+    async with server:
+        transport = Http11Transport(1, 60.0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        request = asyncio.create_task(transport.handle_async_request(httpx.Request("GET", url)))
+        await asked.wait()
+        await transport.aclose()
+        answer.set()
+        assert (await request).status_code == 200
+        assert transport._idle == []
+        while not left:  # noqa: ASYNC110  (the other end sees that the connection is closed)
+            await asyncio.sleep(0.001)
 
 
 async def test_assets_that_were_deleted_and_imported_again(tmp_path, stock, monkeypatch):

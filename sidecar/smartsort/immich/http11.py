@@ -49,6 +49,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
         self._verify = verify
         self._gate = asyncio.Semaphore(connections)
         self._idle: list[_Connection] = []
+        self._is_closed = False
         self._context: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -63,7 +64,8 @@ class Http11Transport(httpx.AsyncBaseTransport):
         try:
             connection = self._rested() or await self._dial(request.url, limits.get("connect"))
             response = await self._exchange(connection, request, limits)
-            if connection.protocol.our_state is h11.DONE and connection.protocol.their_state is h11.DONE:
+            states = connection.protocol.our_state, connection.protocol.their_state
+            if states == (h11.DONE, h11.DONE) and not self._is_closed:
                 connection.protocol.start_next_cycle()
                 connection.since = time.monotonic()
                 self._idle.append(connection)
@@ -152,6 +154,7 @@ class Http11Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the connections that are idle. One in use closes itself when its answer is there."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().writer.close()
 
