@@ -11,6 +11,7 @@ import pytest
 from textual.app import App
 from textual.message import Message
 
+from smartsort_tui import driver
 from smartsort_tui.driver import BurstDriver
 
 
@@ -29,10 +30,10 @@ taken: list[Message] = []
 async def keys() -> Iterator[int]:  # type: ignore[misc]
     """Give the end of a pipe into which a terminal would write. `taken` is what came out of the driver."""
     reading, writing = os.pipe()
-    driver = Busy(App[None]())
-    driver.fileno = reading
+    busy = Busy(App[None]())
+    busy.fileno = reading
     taken.clear()
-    thread = threading.Thread(target=driver.run_input_thread)
+    thread = threading.Thread(target=busy.run_input_thread)
     thread.start()
     yield writing
     os.close(writing)
@@ -51,6 +52,15 @@ def came(number: int) -> list[str]:
 async def test_keys_of_one_write_have_one_time(keys: int) -> None:
     os.write(keys, b"jr\x1bOQsa")
     assert came(5) == ["j", "r", "f2", "s", "a"]
+    assert len({message.time for message in taken}) == 1
+
+
+async def test_keys_that_the_terminal_hands_over_in_pieces_have_one_time(
+    keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "READ_BYTES", 2)
+    os.write(keys, b"jrsa")
+    assert came(4) == ["j", "r", "s", "a"]
     assert len({message.time for message in taken}) == 1
 
 

@@ -17,10 +17,13 @@ from textual.drivers.linux_driver import LinuxDriver
 # Seconds between two looks for the end, and for an escape key that begins no sequence. As Textual has it.
 TICK_SECONDS = 0.1
 READ_BYTES = 4096
+# The kernel hands a burst over in pieces where one of its buffers of 256 bytes ends: silence is its end.
+SILENCE_SECONDS = 0.002
+BURST_BYTES = 65536
 
 
 class BurstDriver(LinuxDriver):
-    """Textual's driver, but all keys of one read are parsed before the first of them takes effect."""
+    """Textual's driver, but all keys of a burst are parsed before the first of them takes effect."""
 
     def run_input_thread(self) -> None:
         """Read until the driver ends or the terminal is gone."""
@@ -34,6 +37,10 @@ class BurstDriver(LinuxDriver):
                 piece = os.read(self.fileno, READ_BYTES) if is_ready else b""
                 if is_ready and not piece:
                     return
+                while piece and len(piece) < BURST_BYTES and selector.select(SILENCE_SECONDS):
+                    if not (more := os.read(self.fileno, READ_BYTES)):
+                        break
+                    piece += more
                 text = decode(piece)
                 for event in [*(parser.feed(text) if text else ()), *parser.tick()]:
                     event.time = read_at
