@@ -119,7 +119,7 @@ class KillTest:
         ready = os.path.join(self.base, "ready")
         kill = {"step": step, "occurrence": occurrence} if step else {}
         run = Run(self.forkserver, self.settings, ready, **kill)
-        if run.until(run.is_ready, 20):
+        if run.until(run.is_ready, 120):
             self._audit("after the restart", allowed=set())
             self.stock.deliver(portion, self.layout.inbox)
             run.until((lambda: False) if after else self._idle, after or 2.5)
@@ -214,7 +214,7 @@ class KillTest:
         ready = os.path.join(self.base, "ready")
         run = Run(self.forkserver, self.settings, ready, steps=steps)
         self.stock.deliver(self._left, self.layout.inbox)
-        run.until(run.is_ready, 20)
+        run.until(run.is_ready, 120)
         run.until(self._idle, 60 + len(self.stock.deliveries) / 5)
         self.outcome.drain_seconds = run.stop()
         self.outcome.final = Audit(self.layout).run()

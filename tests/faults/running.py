@@ -113,9 +113,9 @@ class Run:
     def kill(self) -> None:
         if self.alive():
             os.kill(self.pid, signal.SIGKILL)
-            self._gone(10)
+            self._gone(60)
 
-    def stop(self, seconds: float = 30) -> float:
+    def stop(self, seconds: float = 90) -> float:
         """Stop it in good order; how long that took."""
         began = time.monotonic()
         if self.alive():

@@ -8,7 +8,7 @@ from tests.memory import another_disk
 
 
 @pytest.mark.parametrize(("disks", "kills"), [(1, 25), (2, 8)])
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_kills_lose_nothing(tmp_path, disks, kills):
     other_disk = another_disk(tmp_path) if disks == 2 else None
     assert (other_disk is None) == (disks == 1)
