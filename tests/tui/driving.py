@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, cast
 
 from rich.console import RenderableType
+from tests.tui.pilot import KeyPilot
 from tests.tui.sample.sidecar import NOON, SampleSidecar
 from tests.tui.sample.transport import SampleTransport
 from textual._compositor import Compositor
@@ -17,11 +18,13 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
-from smartsort_tui import keyboard
+from smartsort_tui import api, base, keyboard, live
 from smartsort_tui.app import SmartsortApp
+from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.settings import Settings
 from smartsort_tui.terminal import Images, Terminal
+from smartsort_tui.widgets import bars
 
 _RULES: dict[Any, list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
@@ -48,8 +51,13 @@ def _looked_at(self: Compositor, full: bool = False, **how: Any) -> RenderableTy
 
 
 Compositor.render_update = _looked_at  # type: ignore[method-assign]
-# Tests press a key as fast again as no person does, and mean it.
-keyboard.REPEAT_SECONDS = 0.0
+# Tests press a key as fast again as no person does, and mean it; what is on the screen they have read.
+keyboard.REPEAT_SECONDS = keyboard.REACTION_SECONDS = 0.0
+# However slow the machine is, what was said stands there until it is read, and a server has its time.
+bars.STAYS_SECONDS = dict.fromkeys(bars.STAYS_SECONDS, 3600.0)
+base.LEAVING_SECONDS = 3600.0
+api.CONNECT_SECONDS = 60.0
+live.SILENCE_SECONDS = 3600.0
 # The same hash, without a call of Python for each of five hundred rules whenever a widget is styled.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
 
@@ -65,7 +73,7 @@ async def driving(
     keys: dict[str, str] | None = None,
     folder: str | None = None,
     immich_url: str | None = None,
-) -> AsyncIterator[Pilot[None]]:
+) -> AsyncIterator[KeyPilot]:
     """The application on a sample sidecar without a socket, or on a URL; no error may have gone unseen."""
     app = SmartsortApp(
         Settings(url=url, token=token, keys=keys or {}, export_folder=folder, immich_url=immich_url),
@@ -74,8 +82,8 @@ async def driving(
         transport=SampleTransport(sidecar) if sidecar is not None else None,
     )
     app.animation_level = "none"
-    async with app.run_test(size=size) as pilot:
-        yield pilot
+    async with app.run_test(size=size):
+        yield KeyPilot(app)
     assert not app.mishaps, app.mishaps
 
 
@@ -103,6 +111,15 @@ async def answerable(pilot: Pilot[None]) -> None:
     await until(pilot, is_answerable, "a key to count")
 
 
+async def press_keys(pilot: KeyPilot, keys: Iterable[str]) -> None:
+    """Press keys as a person who sees the people in a picker before typing on."""
+    for key in keys:
+        picker = pilot.app.screen
+        if isinstance(picker, PersonPicker):
+            await until(pilot, lambda: picker._people is not None, "the people")  # noqa: B023
+        await pilot.press(key)
+
+
 def review(pilot: Pilot[None]) -> ReviewScreen:
     """The review screen, whatever lies over it."""
     return next(screen for screen in pilot.app.screen_stack if isinstance(screen, ReviewScreen))
@@ -112,6 +129,7 @@ async def loaded(pilot: Pilot[None]) -> ReviewScreen:
     """The review screen once its first item is shown whole."""
     await until(pilot, lambda: pilot.app.screen_stack, "a screen")
     screen = review(pilot)
+    await until(pilot, lambda: cast("SmartsortApp", pilot.app).status is not None, "the event stream")
     await until(pilot, lambda: screen.is_mounted and screen.desk.queue.is_loaded, "the queue")
     if len(screen.desk.queue):
         await until(pilot, lambda: screen.desk.item(current(screen)) is not None, "the first item")

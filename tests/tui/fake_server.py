@@ -37,6 +37,8 @@ class FakeServer:
         """A photo comes into the queue twenty times a second."""
         self.held_back = ""
         """Requests whose path has this in it are not answered for now."""
+        self.is_silent = False
+        """The event stream says nothing for now."""
         self.stopping = False
         self.waiting = 0
         """Requests whose answer is held back."""
@@ -51,11 +53,7 @@ class FakeServer:
     async def _answer(self, request: Request) -> Response:
         self.first_request = self.first_request or time.time()
         if self.delay:
-            self.waiting += 1
-            try:
-                await asyncio.sleep(self.delay)
-            finally:
-                self.waiting -= 1
+            await asyncio.sleep(self.delay)
         if self.held_back and self.held_back in request.url.path:
             await self._let_go()
         if request.url.path == "/first-request":
@@ -77,8 +75,12 @@ class FakeServer:
         return Response(answer.body, answer.status, media_type=answer.media_type)
 
     async def _let_go(self) -> None:
-        while self.held_back:  # noqa: ASYNC110  (set from another thread)
-            await asyncio.sleep(0.01)
+        self.waiting += 1
+        try:
+            while self.held_back:  # noqa: ASYNC110  (set from another thread)
+                await asyncio.sleep(0.01)
+        finally:
+            self.waiting -= 1
 
     def _broken(self, request: Request) -> Response | None:
         if self.fault == "html":
@@ -111,7 +113,7 @@ class FakeServer:
         while not self.stopping:
             if self.arriving:
                 sidecar.arrive()
-            for event in [event for event in sidecar.events if event.id > last]:
+            for event in [event for event in sidecar.events if event.id > last and not self.is_silent]:
                 last = event.id
                 yield f"id: {event.id}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n".encode()
             await asyncio.sleep(0.05)
@@ -134,6 +136,7 @@ class RunningServer:
             self.port,
             log_level="error",
             lifespan="off",
+            # What is held back is never answered.
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
@@ -151,7 +154,8 @@ class RunningServer:
         self.fake.stopping = True
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
-            self._thread.join(10)
+            self._thread.join(60)
+            assert not self._thread.is_alive(), "the server does not end"
 
 
 @contextlib.contextmanager

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from tests.tui.pilot import KeyPilot
 from tests.tui.sample.sidecar import NOON, SampleSidecar, near_miss_offers
 from tests.tui.sample.transport import SampleTransport
 from tests.tui.svg import finished
@@ -20,9 +22,8 @@ from smartsort_tui.app import SmartsortApp
 from smartsort_tui.settings import Settings
 from smartsort_tui.terminal import Images, Terminal
 
-SETTLE_ROUNDS = 400
-QUIET_ROUNDS = 8
-DUE_SECONDS = 0.2
+SETTLE_SECONDS = 90.0
+QUIET_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,10 @@ async def take(shot: Shot) -> str:
         transport=SampleTransport(sidecar),
     )
     app.animation_level = "none"
-    async with app.run_test(size=shot.size) as pilot:
+    async with app.run_test(size=shot.size):
         await settled(app)
         for key in shot.keys:
-            await pilot.press(key)
+            await KeyPilot(app).press(key)
             await settled(app)
         for field in app.screen.query("Input"):
             field.cursor_blink = False  # type: ignore[attr-defined]
@@ -109,30 +110,30 @@ async def take(shot: Shot) -> str:
         return finished(app.export_screenshot(title="smartsort"))
 
 
-def _is_due(app: SmartsortApp) -> bool:
-    """Whether a message or a timer, such as that of a face, is about to change something."""
+def _is_under_way(app: SmartsortApp) -> bool:
+    """Whether a key, a message, work, a drawing or a pause of a screen will still change what is shown."""
+    screen = app.screen
+    # A question that a dialog asks waits for the person.
+    asks = {"dialog", "question"} if len(app.screen_stack) > 1 else set()
     loop = cast("asyncio.BaseEventLoop", asyncio.get_running_loop())
-    soon = loop.time() + DUE_SECONDS
+    pauses = (timer for timer in loop._scheduled if not timer.cancelled())  # type: ignore[attr-defined]
     return (
         app.keyboard.is_at_work
-        or any(node.message_queue_size for node in (app, *app.screen.walk_children(with_self=True)))
-        or any(timer.when() < soon and not timer.cancelled() for timer in loop._scheduled)  # type: ignore[attr-defined]
+        or app.keyboard._has_messages()
+        or any(not worker.is_finished and worker.group not in {"live", *asks} for worker in app.workers)
+        or bool(screen._callbacks or screen._dirty_widgets or screen._layout_required)
+        or any(getattr(timer._callback, "__module__", "").startswith("smartsort_tui") for timer in pauses)
     )
 
 
 async def settled(app: SmartsortApp) -> None:
     """Until nothing is under way that changes the screen."""
+    end = time.monotonic() + SETTLE_SECONDS
     quiet = 0
-    for _ in range(SETTLE_ROUNDS):
-        await asyncio.sleep(0.02)
-        busy = any(worker.group != "live" and not worker.is_finished for worker in app.workers)
-        waiting = (
-            any(worker.group in ("dialog", "question") for worker in app.workers)
-            and len(app.screen_stack) > 1
-        )
-        quiet = 0 if busy and not waiting else quiet + 1
-        if quiet >= QUIET_ROUNDS or (quiet >= 2 and not _is_due(app)):
-            return
+    while quiet < QUIET_ROUNDS:
+        await KeyPilot(app).pause(0.005)
+        quiet = 0 if _is_under_way(app) else quiet + 1
+        assert time.monotonic() < end, "the screen never comes to rest"
 
 
 async def save(folder: Path, names: Sequence[str]) -> None:

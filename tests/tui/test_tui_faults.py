@@ -91,12 +91,22 @@ async def test_the_sidecar_restarts(server: RunningServer) -> None:
         await until(pilot, lambda: 38 in server.fake.sidecar.decided, "the decision")
 
 
+async def test_the_first_connection_takes_nothing_away_that_a_key_needs() -> None:
+    sidecar = SampleSidecar(23)
+    async with driving(sidecar) as pilot:
+        screen = await loaded(pilot)
+        pilot.app.link_changed.publish(live.Link("connected"))  # type: ignore[attr-defined]
+        assert screen.desk.item(23) is not None
+        await pilot.press("x")
+        await until(pilot, lambda: sidecar.ruled_out.get(23), "the first suggestion to be ruled out")
+
+
 async def test_the_sidecar_stops_in_the_middle_of_a_bulk_action(server: RunningServer) -> None:
     async with driving(url=server.url, token="right") as pilot:
         screen = await loaded(pilot)
         await pilot.press("m", "m", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
-        server.fake.delay = 30
+        server.fake.held_back = "/review/"
         await pilot.press("enter")
         await until(pilot, lambda: "under way" in screen_text(pilot), "the sending")
         server.fake.sidecar.decide_as_somebody(40, "rejected")
@@ -104,7 +114,7 @@ async def test_the_sidecar_stops_in_the_middle_of_a_bulk_action(server: RunningS
         await until(
             pilot, lambda: "in the middle" in screen_text(pilot) or "No answer" in screen_text(pilot), "words"
         )
-        server.fake.delay = 0
+        server.fake.held_back = ""
         await asyncio.to_thread(server.start)
         await until(pilot, lambda: "● connected" in screen_text(pilot), "the connection")
         await until(pilot, lambda: 40 not in list(screen.desk.queue.ids()), "what was done until then")
@@ -116,6 +126,7 @@ async def test_an_item_decided_by_somebody_else(server: RunningServer) -> None:
         screen = await loaded(pilot)
         await pilot.press("j")
         await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
+        server.fake.is_silent = True
         server.fake.sidecar.decide_as_somebody(39)
         await pilot.press("r")
         await until(pilot, lambda: "decided meanwhile by somebody" in screen_text(pilot), "who it was")
@@ -206,10 +217,11 @@ async def test_slow_answers_do_not_hold_up_keys(server: RunningServer) -> None:
     async with driving(url=server.url, token="right") as pilot:
         screen = await loaded(pilot)
         await until(pilot, lambda: screen.desk.item(38) is not None, "the neighbours")
-        server.fake.delay = 5
+        server.fake.held_back = "/reject"
         await pilot.press("r", "r", "j")
         assert current(screen) == 37
-        server.fake.delay = 0
+        assert server.fake.sidecar.decided == {}
+        server.fake.held_back = ""
         await until(pilot, lambda: len(server.fake.sidecar.decided) == 2, "the decisions")
 
 
@@ -255,8 +267,11 @@ async def test_what_does_not_come_in_time_is_asked_for_again(
 async def test_leaving_waits_for_decisions_photos_in_progress(server: RunningServer) -> None:
     async with driving(url=server.url, token="right") as pilot:
         await loaded(pilot)
-        server.fake.delay = 0.5
+        server.fake.held_back = "/reject"
         await pilot.press("r", "r", "q")
+        await until(pilot, lambda: "sending 2 decisions" in screen_text(pilot), "the words")
+        assert not pilot.app._exit
+        server.fake.held_back = ""
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit, "the end")
     assert sorted(server.fake.sidecar.decided) == [39, 40]
 
@@ -266,11 +281,11 @@ async def test_leaving_closes_what_is_still_being_asked(server: RunningServer, k
     """Whatever the sidecar has not answered yet, no connection outlives the program."""
     async with driving(url=server.url, token="right", images="halfblocks") as pilot:
         await loaded(pilot)
-        server.fake.delay = 60
-        await pilot.press("G")
+        server.fake.held_back = "/"
+        await pilot.type("G")
         for key in keys:
             await until(pilot, lambda: server.fake.waiting, "a request that is not answered")
-            await pilot.press(key)
+            await pilot.type(key)
         await until(pilot, lambda: pilot.app._exit, "the end")
     end = time.monotonic() + 60
     while server.connections:

@@ -205,7 +205,7 @@ async def test_a_key_held_down_decides_once(monkeypatch: pytest.MonkeyPatch) -> 
                 await until(pilot, lambda: current(screen) == 20 - number, "the next photo")  # noqa: B023
                 await pilot.press("r", "r")
                 await until(pilot, lambda: "look first" in screen_text(pilot), "the words")
-                assert photo in sidecar.decided
+                await until(pilot, lambda: photo in sidecar.decided, "the rejection")  # noqa: B023
                 assert len(sidecar.decided) == number
                 await pilot.press("k")
 
@@ -230,11 +230,13 @@ async def test_escape_gives_up_a_question_the_sidecar_does_not_answer() -> None:
     with running(SampleSidecar(20)) as server:
         async with driving(url=server.url) as pilot:
             screen = await loaded(pilot)
-            server.fake.delay = 60
-            await pilot.press("m", "r", "y", "r", "j")
+            server.fake.held_back = "/review/bulk/"
+            await pilot.press("m")
+            await pilot.type("r", "y", "r", "j")
             assert current(screen) == 19
             await until(pilot, lambda: server.fake.waiting, "the question to be under way")
-            await pilot.press("escape", "j")
+            await pilot.type("escape")
+            await pilot.press("j")
             await until(pilot, lambda: current(screen) == 18, "the list to follow again")
             assert not isinstance(pilot.app.screen, Preview)
             assert server.fake.sidecar.decided == {}

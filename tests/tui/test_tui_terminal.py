@@ -22,10 +22,11 @@ SIXEL = b"\x1b[?62;4;22c"
 XTERM = {"TERM": "xterm-256color"}
 
 ASK = """
-import sys
+import os, sys
 from smartsort_tui.terminal import Probe
 probe = Probe("auto")
 print("ASKED", flush=True)
+os.read(int(sys.argv[2]), 1)  # the replies are there, so that none comes after the time-out
 terminal = probe.answer(float(sys.argv[1]))
 print("FOUND", terminal.images, *terminal.cell, flush=True)
 print("LEFT", repr(sys.stdin.readline()), flush=True)
@@ -92,44 +93,52 @@ def test_the_libraries_draw_in_the_colours_that_were_found(colours: Colours) -> 
     assert system == {"16": "standard"}.get(colours, colours)
 
 
-def ask(replies: bytes, *, timeout: float, after: bytes = b"") -> tuple[str, float]:
-    """Run the probe in a pseudo-terminal that answers so; its output, and how long it took."""
+def ask(replies: bytes, *, timeout: float) -> str:
+    """Run the probe in a pseudo-terminal that answers so; its output."""
     controller, device = pty.openpty()
+    waits, go_on = os.pipe()
     env = {**os.environ, "TERM": "xterm-256color"}
     env.pop("NO_COLOR", None)
     process = subprocess.Popen(
-        [sys.executable, "-c", ASK, str(timeout)], stdin=device, stdout=device, stderr=device, env=env
+        [sys.executable, "-c", ASK, str(timeout), str(waits)],
+        stdin=device,
+        stdout=device,
+        stderr=device,
+        env=env,
+        pass_fds=[waits],
     )
     os.close(device)
-    output, answered, begun, typed = b"", False, 0.0, False
+    os.close(waits)
+    output, answered, typed = b"", False, False
     end = time.monotonic() + 60
     # Whole lines only: a terminal hands output over in pieces, and echoes what is typed between them.
     while time.monotonic() < end and not re.search(rb"LEFT [^\n]*\n", output):
         if select.select([controller], [], [], 0.1)[0]:
             output += os.read(controller, 4096)
         if not answered and QUESTIONS.encode() in output and b"ASKED" in output:
-            answered, begun = True, time.monotonic()
+            answered = True
             os.write(controller, replies)
+            os.close(go_on)
         if not typed and re.search(rb"FOUND [^\n]*\n", output):
-            typed, took = True, time.monotonic() - begun
-            os.write(controller, after + b"typed\n")
+            typed = True
+            os.write(controller, b"typed\n")
     process.wait(60)
     os.close(controller)
-    return output.decode(errors="replace"), took
+    return output.decode(errors="replace")
 
 
 def test_the_probe_reads_its_replies_and_nothing_else_stays() -> None:
-    output, _ = ask(KITTY + CELL + PLAIN, timeout=60)
+    output = ask(KITTY + CELL + PLAIN, timeout=60)
     assert "FOUND kitty 15 32" in output
     assert "LEFT 'typed\\n'" in output
 
 
 def test_a_terminal_that_never_answers_costs_the_time_out_only() -> None:
-    output, _ = ask(b"", timeout=0.2)
+    output = ask(b"", timeout=0.2)
     assert "FOUND halfblocks" in output
 
 
 def test_half_a_reply_is_dropped() -> None:
-    output, _ = ask(b"\x1b_Gi=4242;O", timeout=0.2)
+    output = ask(b"\x1b_Gi=4242;O", timeout=0.2)
     assert "FOUND halfblocks" in output
     assert "LEFT 'typed\\n'" in output

@@ -79,7 +79,7 @@ async def _connected(client: Client, last_event: int | None) -> AsyncIterator[Ha
 async def _streamed(client: Client, last_event: int | None) -> AsyncIterator[Happening]:
     http, path, headers = client.stream_request(last_event)
     headers |= {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-    timeout = httpx.Timeout(SILENCE_SECONDS, connect=5.0)
+    timeout = httpx.Timeout(SILENCE_SECONDS, connect=http.timeout.connect)
     try:
         async with http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.is_error:

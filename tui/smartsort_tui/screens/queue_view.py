@@ -91,7 +91,9 @@ class QueueView(OfferingArea):
     # --- loading ----------------------------------------------------------------------------
 
     def connected(self) -> None:
-        self.desk.forget_answers()
+        if self._told is not None:
+            # What was answered just before the line was there the first time is true: a key may need it now.
+            self.desk.forget_answers()
         if self.desk.queue.is_loaded:
             self._refresh_head()
         self._load()
