@@ -14,7 +14,7 @@ import pytest
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
 
 from smartsort.api.review import _cell, _csv_lines
-from smartsort.api.schemas.control import ConfigView, ListView, WhatIf
+from smartsort.api.schemas.control import ConfigView, ListView
 from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.history import EventPage
 from smartsort.api.schemas.people import PersonView
@@ -514,23 +514,6 @@ def test_config_patch_and_reset(live: LiveSidecar, client: httpx.Client) -> None
     reset = ConfigView.model_validate(answer(client.delete(f"{BASE}/config")))
     assert reset.changed == []
     assert reset.config["thresholds"]["min_confidence"] == 0.6
-
-
-def test_what_if(client: httpx.Client) -> None:
-    same = WhatIf.model_validate(answer(client.post(f"{BASE}/config/what-if", json={})))
-    assert same.before == same.after
-    assert same.moves == {}
-    assert same.evaluated == SAMPLES
-    other = WhatIf.model_validate(
-        answer(client.post(f"{BASE}/config/what-if", json={"max_faces_per_image": 20}))
-    )
-    assert other.before == same.before
-    assert other.after != other.before
-    assert all(move.startswith("multiple_faces -> ") for move in other.moves)
-    skipping = WhatIf.model_validate(
-        answer(client.post(f"{BASE}/config/what-if?last=500", json={"action_on_duplicate": "skip"}))
-    )
-    assert skipping.moves == {"duplicates -> skipped": same.before["duplicates"]}
 
 
 # --- errors, health --------------------------------------------------------------------------

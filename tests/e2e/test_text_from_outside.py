@@ -87,7 +87,7 @@ def test_every_photo_s_history_can_be_told(live: LiveSidecar) -> None:
         ("POST", "/review/bulk/approve", lambda t: {"search": t, "people": [{"name": t}]}),
         ("POST", "/review/1/approve", lambda t: {"people": [{"name": t, "create": True}]}),
         ("POST", "/review/1/approve", lambda t: {"people": [{"id": t}]}),
-        ("POST", "/config/what-if", lambda t: {"whitelist": [t]}),
+        ("POST", "/what-if", lambda t: {"whitelist": [t]}),
     ],
 )
 def test_whatever_a_client_sends_is_answered(

@@ -250,7 +250,7 @@ async def test_categories_and_the_switch() -> None:
         pilot.app.screen.query_one("#category-duplicates", Checkbox).value = False
         await pilot.pause()
         await pilot.press("f6")
-        await until(pilot, lambda: "this is what it would have done" in screen_text(pilot), "the effect")
+        await until(pilot, lambda: "this is what it would do" in screen_text(pilot), "the effect")
         await pilot.press("f7")
         await until(pilot, lambda: sidecar.settings["review_categories"]["duplicates"] is False, "the saving")
         await pilot.press("f8")

@@ -49,13 +49,6 @@ def test_what_a_human_has_decided_stays_and_the_others_are_still_looked_at():
     assert found.after[FACES] == 2
 
 
-def test_instead_of_other_settings_counts_what_those_make_of_all_of_them():
-    waiting = past(JOHN, place=Place("unidentified"), by_human=True)
-    found = effect([waiting], STRICT, instead_of=HOUSEHOLD)
-    assert (found.kept, found.before) == (0, {FACES: 1})
-    assert [move.before for move in found.moves] == [JOHNS]
-
-
 def test_from_person_to_person_the_folders_are_told_in_their_order():
     """Within `faces/` it is about which folders, elsewhere about the kind alone."""
     found = effect([past(SARAH, JOHN, place=JOHNS)], BOTH)

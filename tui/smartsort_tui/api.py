@@ -25,7 +25,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from smartsort.api.schemas.base import ResponseModel
-from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView
 from smartsort.api.schemas.decisions import (
     ActionResultView,
     Approve,
@@ -42,7 +42,7 @@ from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort.api.schemas.statistics import Summary
 
 if TYPE_CHECKING:
-    from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WrongFiling
+    from smartsort.api.schemas.evaluation import Explained, RuleOut, SpotCheckPage, WhatIfReport, WrongFiling
     from smartsort.api.schemas.near_misses import NearMisses
     from smartsort.api.schemas.people import OnePerson
     from smartsort.api.schemas.strangers import NameFaces, Strangers, Verdict
@@ -328,9 +328,11 @@ class Client:
         """Change settings. Those left out stay."""
         return await self._send(ConfigView, "PATCH", "/config", patch)
 
-    async def what_if(self, patch: ConfigPatch, last: int) -> WhatIf:
-        """Return what would become of the `last` decided photos under other settings."""
-        return await self._send(WhatIf, "POST", "/config/what-if", patch, params={"last": last})
+    async def what_if(self, patch: ConfigPatch) -> WhatIfReport:
+        """Return what would become of past photos under other settings."""
+        from smartsort.api.schemas.evaluation import WhatIfReport
+
+        return await self._send(WhatIfReport, "POST", "/what-if", patch, params={"limit": 1})
 
     async def status(self) -> Status:
         """Return whether smartsort sorts, and what keeps it from it."""

@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
-from sqlite_utils import Database
 
 from smartsort.api.guard import BASE
 from smartsort.api.problems import GUARDED, Refused
-from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListReplace, ListView, WhatIf
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListReplace, ListView
 from smartsort.api.schemas.state import MessagesTested, Status
 from smartsort.api.security import Admin, Intaker, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
@@ -21,9 +20,7 @@ from smartsort.core.model import Person
 from smartsort.core.naming import same_name
 from smartsort.core.person_ref import PersonRef
 from smartsort.core.policy import called
-from smartsort.core.what_if import effect
 from smartsort.errors import ImmichError
-from smartsort.ledger import decisions
 
 router = APIRouter(prefix=BASE, tags=["control"], responses=GUARDED)
 
@@ -136,36 +133,6 @@ def _config_view(ctx: ApiContext) -> ConfigView:
         changed=list(runtime_settings.changed),
         limit=wrong_limit(runtime_settings.limit()),
     )
-
-
-@router.post("/config/what-if")
-async def what_if(
-    ctx: Ctx,
-    _: Reviewer,
-    change: Annotated[ConfigPatch, Body(openapi_examples=_PATCH_EXAMPLES)],
-    last: Annotated[int, Query(ge=1, le=5000, description="How many photos to evaluate.")] = 500,
-) -> WhatIf:
-    """Count what other settings would do.
-
-    smartsort decides again about the last photos from what it saw then. It compares today's settings with the
-    changed ones. It changes nothing.
-    """
-    runtime_settings, ambiguous = ctx.sidecar.runtime_settings, ctx.sidecar.people.ambiguous
-    values = change.model_dump(mode="json", exclude_none=True)
-    today, other = runtime_settings.policy(), runtime_settings.policy_with(values)
-    limit = wrong_limit(runtime_settings.limit(values))
-
-    def compare(db: Database) -> WhatIf:
-        found = effect(decisions.newest(db, last), other, ambiguous, instead_of=today)
-        return WhatIf(
-            evaluated=found.looked_at,
-            before=dict(found.before),
-            after=dict(found.after),
-            moves=found.ways,
-            limit=limit,
-        )
-
-    return await ctx.sidecar.context.ledger.aread(compare)
 
 
 # --- lists -----------------------------------------------------------------------------------

@@ -243,12 +243,6 @@ EXAMPLES: dict[str, Any] = {
         "immich_requests": 107,
         "started_at": "2026-05-01T11:00:00.000+00:00",
     },
-    "WhatIf": {
-        "evaluated": 500,
-        "before": {"faces": 430, "low_confidence": 20, "unidentified": 50},
-        "after": {"faces": 415, "low_confidence": 35, "unidentified": 50},
-        "moves": {"faces -> low_confidence": 15},
-    },
 }
 """By the name of the shape. Those that are not here have theirs beside their fields."""
 

@@ -24,7 +24,7 @@ from smartsort.api.views import wrong_limit
 from smartsort.core.naming import same_name
 from smartsort.core.person_ref import PersonRef
 from smartsort.core.rules.copies import located
-from smartsort.core.what_if import FACES, Effect, Move, Place
+from smartsort.core.what_if import Effect, Move
 from smartsort.core.wording import sentence
 from smartsort.errors import ImmichError
 from smartsort.files.shown import shown
@@ -150,12 +150,6 @@ def report(found: Effect, listed: list[PhotoMove], days: int) -> WhatIfReport:
     )
 
 
-def _told(place: Place) -> str:
-    if place.kind != FACES:
-        return place.kind
-    return ", ".join(f"{FACES}/{folder}" for folder in sorted(place.folders))
-
-
 def _photo_moves(db: Database, moves: Sequence[Move]) -> list[PhotoMove]:
     names = {p.id: shown(p.original_name) for p in photos.by_ids(db, [move.photo_id for move in moves])}
     evidence = copies.located(db, {move.photo_id: move.evidence for move in moves})
@@ -163,8 +157,8 @@ def _photo_moves(db: Database, moves: Sequence[Move]) -> list[PhotoMove]:
         PhotoMove(
             photo_id=move.photo_id,
             filename=names.get(move.photo_id, ""),
-            before=_told(move.before),
-            after=_told(move.after),
+            before=str(move.before),
+            after=str(move.after),
             text=sentence(located(move.decision.reasons, evidence[move.photo_id])[0]),
             unmeasured=move.unmeasured,
         )

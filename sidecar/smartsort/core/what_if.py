@@ -22,11 +22,14 @@ class Place:
     kind: str
     folders: frozenset[str] = frozenset()
 
-    def told(self, apart_from: Place) -> str:
-        """Return its name. With the folders where it is about which of them."""
-        if self.kind == FACES and apart_from.kind == FACES:
+    def __str__(self) -> str:
+        if self.kind == FACES:
             return ", ".join(f"{FACES}/{folder}" for folder in sorted(self.folders))
         return self.kind
+
+    def told(self, apart_from: Place) -> str:
+        """Return its name. With the folders where it is about which of them."""
+        return str(self) if apart_from.kind == FACES else self.kind
 
 
 FolderOf = Callable[[Person], str]
@@ -106,23 +109,16 @@ def effect(
     policy: Policy,
     ambiguous: Collection[str] = frozenset(),
     *,
-    instead_of: Policy | None = None,
     folder_of: FolderOf = _by_name,
 ) -> Effect:
-    """Return what `policy` would do.
-
-    Compared with where the photos are, and then what a human has decided stays, or, `instead_of` another
-    policy, with what that one makes of all of them.
-    """
+    """Return what `policy` would do, compared with where the photos are. What a human has decided stays."""
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     moves: list[Move] = []
     kept = 0
     for one in photos:
         here = one.place
-        if instead_of is not None:
-            here = place_of(decide(one.evidence, instead_of, ambiguous), folder_of)
-        elif one.by_human:
+        if one.by_human:
             kept += 1
             before[here.kind] += 1
             after[here.kind] += 1

@@ -97,16 +97,6 @@ _LAST = (
 )
 
 
-def newest(db: Database, limit: int) -> Iterator[Past]:
-    """Yield the photos decided last, newest first.
-
-    What is told of them is what was seen, not where they are.
-    """
-    rows = db.conn.execute(f"{_LAST} ORDER BY id DESC LIMIT ?", (limit,))
-    for photo_id, _, evidence in rows:
-        yield Past(photo_id, Place(""), photos.with_origin(db, int(photo_id), evidence_from_json(evidence)))
-
-
 def since(db: Database, at: str, people: Mapping[str, Person]) -> Iterator[Past]:
     """Yield photos that came to where they are at or after a ledger time, oldest first.
 

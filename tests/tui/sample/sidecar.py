@@ -17,9 +17,9 @@ from tests.tui.sample.deciding import SampleDesk
 from tests.tui.sample.waiting import NOON
 
 from smartsort.api.schemas.base import ResponseModel, State
-from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WhatIf, WrongLimit
+from smartsort.api.schemas.control import ConfigPatch, ConfigView, ListChange, ListView, WrongLimit
 from smartsort.api.schemas.decisions import Approve, BulkApprove, Selection
-from smartsort.api.schemas.evaluation import RuleOut
+from smartsort.api.schemas.evaluation import RuleOut, WhatIfReport
 from smartsort.api.schemas.history import EventPage, Undo
 from smartsort.api.schemas.near_misses import NearMisses
 from smartsort.api.schemas.problems import Problem
@@ -139,6 +139,8 @@ class SampleSidecar(SampleDesk):
             case ["GET", "people", who, "thumbnail"]:
                 seed = int(who.rsplit("-", 1)[-1]) if who[-1].isdigit() else 3
                 return Answer(200, "image/jpeg", pictures.photo(seed, 1))
+            case ["POST", "what-if"]:
+                return json_answer(self._what_if(ConfigPatch.model_validate_json(body)))
             case [_, "config", *rest]:
                 return self._config(method, rest, body)
             case ["GET", "stats", "summary"]:
@@ -216,8 +218,6 @@ class SampleSidecar(SampleDesk):
 
     def _config(self, method: str, rest: list[str], body: bytes) -> Answer:
         match rest:
-            case ["what-if"]:
-                return json_answer(self._what_if(ConfigPatch.model_validate_json(body)))
             case [("whitelist" | "blacklist") as which]:
                 if method != "GET":
                     change = ListChange.model_validate_json(body)
@@ -254,7 +254,7 @@ class SampleSidecar(SampleDesk):
             least = threshold(limit, seen.curve)
         return wrong_limit(LimitInForce(limit, by_hand, seen, outlook(least, limit, seen.curve)))
 
-    def _what_if(self, patch: ConfigPatch) -> WhatIf:
+    def _what_if(self, patch: ConfigPatch) -> WhatIfReport:
         before = {"faces": 410, "low_confidence": 42, "unidentified": 31, "multiple_faces": 17}
         least = self._limit(patch).min_confidence
         moved = round((self.settings["min_confidence"] - least) * 100)
@@ -262,7 +262,16 @@ class SampleSidecar(SampleDesk):
         after = {**before, "faces": before["faces"] + moved, "low_confidence": 42 - moved}
         way = "low_confidence -> faces" if moved > 0 else "faces -> low_confidence"
         moves = {way: abs(moved)} if moved else {}
-        return WhatIf(evaluated=500, before=before, after=after, moves=moves, limit=self._limit(patch))
+        return WhatIfReport(
+            days=90,
+            evaluated=500,
+            decided_by_human=0,
+            before=before,
+            after=after,
+            moves=moves,
+            photos=[],
+            limit=self._limit(patch),
+        )
 
 
 def near_miss_offers(sidecar: SampleSidecar) -> list[Offer]:

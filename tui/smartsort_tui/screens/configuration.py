@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from pydantic import ValidationError
 from textual import events, on
@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, Select, Static
 
-from smartsort.api.schemas.control import ConfigPatch, ConfigView, WhatIf
+from smartsort.api.schemas.control import ConfigPatch, ConfigView
 from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
@@ -23,7 +23,9 @@ from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import Fitted
 
-LOOKED_AT = 500
+if TYPE_CHECKING:
+    from smartsort.api.schemas.evaluation import WhatIfReport
+
 # Cells for the name of a folder or category.
 NAME_WIDTH = 18
 # Name in ConfigPatch, and how it reads.
@@ -78,7 +80,7 @@ class ConfigurationScreen(AreaScreen):
     AUTO_FOCUS = f"#{NUMBERS[0][0]}"
     HELP_TITLE = "Configuration"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would have done"),
+        Binding("f6", "what_if", "what if", id="configuration.what_if", tooltip="What it would do"),
         Binding("f7,ctrl+s", "save", "save", id="configuration.save", tooltip="Save what was changed"),
         Binding("f8", "switch", "on/off", id="configuration.switch", tooltip="Switch sorting on or off"),
         Binding("f10", "discard", "discard", id="configuration.discard", tooltip="Forget what was changed"),
@@ -113,7 +115,7 @@ class ConfigurationScreen(AreaScreen):
     def content(self) -> Iterable[Widget]:
         self._config: ConfigView | None = None
         self._doctor: DoctorReport | None = None
-        self._effect: WhatIf | None = None
+        self._effect: WhatIfReport | None = None
         self.sight = Sight(self.smartsort.keyboard)
         self._examining = False
         yield Container(
@@ -286,13 +288,13 @@ class ConfigurationScreen(AreaScreen):
             work(self, "what-if", self._what_if, patch, latest_only=True)
 
     async def _what_if(self, patch: ConfigPatch) -> bool:
-        self.say("looking at the last photos …")
-        effect = await self.answer(lambda client: client.what_if(patch, LOOKED_AT))
+        self.say("looking at the past photos …")
+        effect = await self.answer(lambda client: client.what_if(patch))
         if effect is None:
             return False
         self._effect = effect
         self._draw_effect()
-        self.say(f"this is what it would have done. {self.key('configuration.save')} saves it", "good")
+        self.say(f"this is what it would do. {self.key('configuration.save')} saves it", "good")
         return True
 
     def action_save(self) -> None:
@@ -354,16 +356,16 @@ class ConfigurationScreen(AreaScreen):
             self.query_one("#health", Static).update(text)
 
 
-def effect_text(effect: WhatIf | None, width: int) -> Content:
-    """Return what the changed settings would have done."""
-    title = Content.styled("What it would have done", "bold $accent")
+def effect_text(effect: WhatIfReport | None, width: int) -> Content:
+    """Return what the changed settings would do."""
+    title = Content.styled("What it would do", "bold $accent")
     if effect is None:
-        hint = "Change something, then F6 shows what it would have done to the last photos."
+        hint = "Change something, then F6 shows what it would do to past photos."
         return Content("\n").join([title, Content.styled(hint, "$foreground-muted"), Content("")])
     lines = [title]
     if effect.limit is not None:
         lines += [Content(effect.limit.text), Content("")]
-    lines.append(Content(f"to the last {wording.count(effect.evaluated, 'photo')}:"))
+    lines.append(Content(f"to {wording.count(effect.evaluated, 'photo')} of the last {effect.days} days:"))
     for category in sorted({*effect.before, *effect.after}, key=lambda name: (name != "faces", name)):
         before, after = effect.before.get(category, 0), effect.after.get(category, 0)
         change = f"{after - before:+,}" if after != before else "="

@@ -105,16 +105,3 @@ class ConfigPatch(RequestModel):
         "min_face_area",
         mode="before",
     )(number)
-
-
-class WhatIf(ResponseModel):
-    """What other settings would have done to the last photos."""
-
-    evaluated: int
-    before: dict[str, int]
-    after: dict[str, int]
-    """Photos by folder kind: `faces` and the categories."""
-    moves: dict[str, int]
-    """By "from -> to"."""
-    limit: WrongLimit | None = None
-    """What these settings would lead to."""
