@@ -120,7 +120,6 @@ async def test_asks_nothing_for_nothing() -> None:
     await server.set_visibility([], "archive")
     await server.add_to_album("id", [])
     await server.remove_from_album("id", [])
-    await server.refresh_faces([])
     assert await server.closest_people("f", 0) == []
     assert server.calls == {}
 

@@ -90,7 +90,6 @@ async def test_does_not_repeat_what_will_stay_wrong() -> None:
         (lambda server: server.scan("id"), False),
         (lambda server: server.create_person("Ann"), False),
         (lambda server: server.create_album("Ann", []), False),
-        (lambda server: server.refresh_faces(["a"]), False),
         (lambda server: server.remove_from_album("id", ["a"]), False),
     ],
 )

@@ -6,7 +6,6 @@ from .album_member import AlbumMember
 from .album_user import AlbumUser
 from .api_key import ApiKey
 from .asset import Asset
-from .asset_job import AssetJob
 from .asset_page import AssetPage
 from .asset_search import AssetSearch
 from .asset_search_answer import AssetSearchAnswer
@@ -28,7 +27,6 @@ from .job import Job
 from .job_data import JobData
 from .library import Library
 from .library_config import LibraryConfig
-from .library_statistics import LibraryStatistics
 from .library_update import LibraryUpdate
 from .machine_learning_config import MachineLearningConfig
 from .metadata_config import MetadataConfig
@@ -63,7 +61,6 @@ __all__ = (
     "AlbumUser",
     "ApiKey",
     "Asset",
-    "AssetJob",
     "AssetPage",
     "AssetSearch",
     "AssetSearchAnswer",
@@ -85,7 +82,6 @@ __all__ = (
     "JobData",
     "Library",
     "LibraryConfig",
-    "LibraryStatistics",
     "LibraryUpdate",
     "MachineLearningConfig",
     "MetadataConfig",

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from smartsort.demo.errors import ApiError, invalid
 from smartsort.demo.jobs import Queue
-from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
+from smartsort.demo.operations import Call, JsonResponse, Operations
 
 operations = Operations()
 route = operations.add
@@ -46,16 +46,6 @@ async def command(call: Call) -> Response:
             "jobCounts": queue.counts(),
         }
     )
-
-
-@route("POST", "/assets/jobs", "job.create")
-async def asset_jobs(call: Call) -> Response:
-    body = await call.body()
-    if call.field(body, "name", str, required=True) != "refresh-faces":
-        raise ApiError(400, "The demo only refreshes faces")
-    for asset in [call.asset(asset_id, "asset.update") for asset_id in call.ids(body, "assetIds")]:
-        call.demo.engine.add("faceDetection", "AssetDetectFaces", {"id": asset.id})
-    return no_content()
 
 
 def _start(call: Call, queue: Queue, *, force: bool | None) -> None:

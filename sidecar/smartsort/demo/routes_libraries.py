@@ -70,20 +70,6 @@ async def validate(call: Call) -> Response:
     return JsonResponse({"importPaths": await _verdicts(call, paths)})
 
 
-@route("GET", "/libraries/{id}/statistics", "library.statistics", admin=True)
-async def statistics(call: Call) -> Response:
-    assets = call.state.library_assets(call.library(call.id()).id)
-    photos = sum(1 for asset in assets if asset.kind == "IMAGE")
-    return JsonResponse(
-        {
-            "photos": photos,
-            "videos": len(assets) - photos,
-            "usage": sum(asset.size for asset in assets),
-            "total": len(assets),
-        }
-    )
-
-
 @route("POST", "/libraries/{id}/scan", "library.update", admin=True)
 async def scan(call: Call) -> Response:
     call.demo.scanner.scan(call.library(call.id()))

@@ -219,7 +219,6 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
         ("POST", "/libraries"): Example(body=new_library),
         ("POST", "/libraries/{id}/validate"): Example(of_library, body={"importPaths": ["/", "nowhere"]}),
         ("PUT", "/jobs/{name}"): Example(of_queue, body={"command": "start", "force": False}),
-        ("POST", "/assets/jobs"): Example(body={"name": "refresh-faces", "assetIds": this["ids"]}),
         ("POST", "/assets/bulk-upload-check"): Example(body={"assets": checks}),
         ("GET", "/assets/{id}/thumbnail"): Example(one, {"size": "preview"}),
         ("PUT", "/assets"): Example(body={**this, "visibility": "timeline"}),
@@ -241,7 +240,6 @@ def _examples(demo: DemoImmich) -> dict[tuple[str, str], Example]:
     for method, path, ids in (
         ("GET", "/assets/{id}", one),
         ("GET", "/libraries/{id}", of_library),
-        ("GET", "/libraries/{id}/statistics", of_library),
         ("POST", "/libraries/{id}/scan", of_library),
         ("GET", "/queues/{name}/jobs", of_queue),
         ("GET", "/people/{id}", of_person),

@@ -155,7 +155,6 @@ NEEDS = (
 
 EXTRAS = {
     "systemConfig.read": "lets `smartsort doctor` see Immich's own library watcher and recognition settings",
-    "library.statistics": "counts the photos of a library",
     "server.about": "tells more about the version",
 }
 """Never needed, and no reason for a warning."""

@@ -13,12 +13,10 @@ from immich_client.api.assets import (
     get_asset,
     get_thumbnail,
     list_duplicates,
-    run_asset_jobs,
     search_assets,
     update_assets,
 )
 from immich_client.models.asset import Asset
-from immich_client.models.asset_job import AssetJob
 from immich_client.models.asset_search import AssetSearch
 from immich_client.models.assets_update import AssetsUpdate
 from immich_client.models.checksum_to_check import ChecksumToCheck
@@ -266,12 +264,6 @@ class AssetCalls(Connection):
         for part in chunks(asset_ids, ASSETS_PER_CALL):
             body = AssetsUpdate(ids=list(part), visibility=visibility)
             await self._ask("update_assets", update_assets.asyncio_detailed(client=self._client, body=body))
-
-    async def refresh_faces(self, asset_ids: Sequence[str]) -> None:
-        """Detect the faces of these photos again. Needs no administrator. Not repeated."""
-        for part in chunks(asset_ids, ASSETS_PER_CALL):
-            body = AssetJob(asset_ids=list(part), name="refresh-faces")
-            await self._ask("run_asset_jobs", run_asset_jobs.asyncio_detailed(client=self._client, body=body))
 
     async def duplicate_groups(self) -> Mapping[str, Sequence[str]]:
         """Return ids of photos that look alike, by group."""

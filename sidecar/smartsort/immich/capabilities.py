@@ -23,8 +23,6 @@ class Capabilities:
     """`GET /albums` says `ownerId`. Later the owner is one of the album's users."""
     finds_together: bool
     """One search shows some photos and the trash: `filter` takes branches since 3.2."""
-    people_minimum_per_user: bool
-    """How many photos an unnamed person needs to be listed is each user's own setting."""
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> Capabilities:
@@ -53,5 +51,4 @@ class Capabilities:
             cannot=tuple(cannot),
             albums_name_owner=before_3,
             finds_together=version[:2] >= FILTERS,
-            people_minimum_per_user=not before_3,
         )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from immich_client.api.libraries import (
     create_library,
     get_library,
-    get_library_statistics,
     list_libraries,
     scan_library,
     update_library,
@@ -69,11 +68,6 @@ class LibraryCalls(ServerCalls):
     async def scan(self, library_id: str) -> None:
         """Start a scan of one library. Returns at once, there is no handle. Not repeated."""
         await self._ask("scan_library", scan_library.asyncio_detailed(library_id, client=self._client))
-
-    async def library_size(self, library_id: str) -> int:
-        """Return how many photos and videos a library holds, offline ones included."""
-        call = get_library_statistics.asyncio_detailed(library_id, client=self._client)
-        return int((await self._read("get_library_statistics", call)).total)
 
 
 def _library(found: LibraryModel) -> Library:
