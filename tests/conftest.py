@@ -104,9 +104,9 @@ def live(tmp_path):
 @pytest.fixture
 async def demo_immich(tmp_path):
     """A demo Immich on a real socket that sees `tmp_path/library` as `/mnt/library`; `.demo`, `.url`."""
-    from smartsort.demo.immich import DemoImmich
+    from tests.faulty_demo import DemoImmich, serve
+
     from smartsort.demo.samples import PEOPLE
-    from smartsort.demo.server import serve
     from smartsort.demo.settings import DemoSettings
 
     library = tmp_path / "library"

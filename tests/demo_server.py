@@ -5,14 +5,17 @@ import asyncio
 import contextlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
-from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import DemoServer, serve
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.demo.timing import PROFILES
 from smartsort.demo.versions import VERSIONS
+
+# As a process of its own it is a script, which looks for modules beside itself.
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tests.faulty_demo import DemoImmich, DemoServer, serve
 
 COMMAND = os.path.abspath(__file__)
 """What Python runs for a process of its own; the first line on its stdout is the address."""

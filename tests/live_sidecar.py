@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from tests.faulty_demo import DemoImmich, exposed, serve
 from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings, sidecar_settings
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import exposed, serve
 from smartsort.demo.settings import Profile
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.ledger import photos

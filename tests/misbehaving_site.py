@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from tests.faulty_demo import DemoImmich, serve
+
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.config.service import Api
 from smartsort.core.policy import Policy
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings, sidecar_settings
-from smartsort.demo.server import serve
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.downloads.queue import Downloads
 from smartsort.files.layout import Layout

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.faulty_demo import DemoImmich, DemoServer, serve
 from tests.recordings import VERSIONS
 
 from smartsort.core.completion import DetectionProbes, pending
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.samples import PEOPLE, make_samples
-from smartsort.demo.server import DemoServer, serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.errors import ImmichRefused, ImmichUnreachable
 from smartsort.immich import ImmichServer, assets

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.faulty_demo import DemoImmich, serve
 
 from smartsort.api.schemas.state import DoctorReport
 from smartsort.bootstrap import open_sidecar
 from smartsort.config import Settings, load_settings
-from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.doctor import examine, folder_checks
 from smartsort.doctor.permissions import EXTRAS, NEEDS, Key

@@ -36,8 +36,9 @@ def future(monkeypatch):
 
 @pytest.mark.parametrize("version", ["2.5.6", "3.1.0", "3.2"])
 async def test_the_demo_has_all_that_is_needed_in_every_version(version):
+    from tests.faulty_demo import DemoImmich
+
     from smartsort.demo.app import OPERATIONS
-    from smartsort.demo.immich import DemoImmich
     from smartsort.demo.settings import DemoSettings
     from smartsort.demo.spec import describe
 

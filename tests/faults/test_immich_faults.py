@@ -14,14 +14,13 @@ import httpx
 import pytest
 from tests.faults.deliveries import Stock, judge
 from tests.faults.world import World, world
+from tests.faulty_demo import DemoImmich, exposed
 from tests.ports import reserved_port
 
 from smartsort import bootstrap
 from smartsort.audit import Audit, Weight
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
 from smartsort.demo.samples import make_samples
-from smartsort.demo.server import exposed
 from smartsort.files.layout import Layout
 from smartsort.immich.http11 import Http11Transport
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.faults.running import settings_for
+from tests.faulty_demo import DemoImmich, serve
 from tests.once import DECODERS
 
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.core.model import AT_REST
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import demo_settings
-from smartsort.demo.server import serve
 from smartsort.immich import ImmichServer
 from smartsort.ledger import photos
 

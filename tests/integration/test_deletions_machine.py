@@ -27,11 +27,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.fakes import FakeClock, World, close_world, content_of
+from tests.faulty_demo import DemoImmich, build_app
 
 from smartsort.actions import NotUndoable
 from smartsort.core.model import State
-from smartsort.demo.app import build_app
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY, demo_settings
 from smartsort.demo.samples import make_samples
 from smartsort.immich import ImmichServer

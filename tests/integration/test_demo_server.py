@@ -8,9 +8,8 @@ import sys
 import httpx
 import pytest
 from tests.demo_server import COMMAND, serve_in_thread
+from tests.faulty_demo import DemoImmich, serve
 
-from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import serve
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.immich.conformance import compare
 

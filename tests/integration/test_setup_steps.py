@@ -16,12 +16,11 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from tests.demo_server import serve_in_thread
+from tests.faulty_demo import DemoImmich, DemoServer, serve
 
 from smartsort.api.schemas.state import DoctorReport
 from smartsort.cli.main import cli
 from smartsort.config import Settings
-from smartsort.demo.immich import DemoImmich
-from smartsort.demo.server import DemoServer, serve
 from smartsort.demo.settings import DemoKey, DemoSettings
 from smartsort.doctor.examination import ANSWER_SECONDS, CONNECT_SECONDS
 from smartsort.doctor.permissions import NEEDS, Key

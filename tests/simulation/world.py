@@ -19,6 +19,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 from tests.faults.power import Machine, PowerCut, Volatile, VolatileCopies
+from tests.faulty_demo import DemoImmich, build_app
 from tests.simulation.clockwork import BEGINNING, Loop, Process
 from tests.simulation.gallery import KNOWN, Decoding
 from tests.simulation.wire import Client, Http11Transport
@@ -27,8 +28,6 @@ from smartsort.api.app import create_app
 from smartsort.bootstrap import Sidecar, open_sidecar
 from smartsort.config import load_settings
 from smartsort.demo import pictures
-from smartsort.demo.app import build_app
-from smartsort.demo.immich import DemoImmich
 from smartsort.demo.run import IMMICH_LIBRARY
 from smartsort.demo.settings import DEFAULT_KEY, DemoKey, DemoSettings
 from smartsort.errors import SmartsortError, StorageFull

@@ -1,8 +1,7 @@
 """The switches for what goes wrong."""
 
 import pytest
-
-from smartsort.demo.faults import FaultRule, Faults
+from tests.faulty_demo import FaultRule, Faults
 
 
 def test_a_rule_strikes_where_it_matches_and_as_often_as_it_may():

@@ -246,7 +246,7 @@ class _Demo:
             ("folder", "photos", ""),
             ((f"{folder}/", count, "━" * -(-_BAR * count // most)) for folder, count in totals),
         )
-        requests = sum(count for (_, path), count in demo.requests.items() if not path.startswith("/demo"))
+        requests = demo.requests.total()
         click.echo(f"{requests} calls to Immich, {requests / max(1, len(rows)):.2f} per photo")
         if self.verbose:
             for (method, path), count in demo.requests.most_common():

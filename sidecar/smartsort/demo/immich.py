@@ -29,10 +29,12 @@ class DemoImmich:
     of the event loop it is served on.
     """
 
+    FAULTS = Faults
+
     def __init__(self, settings: DemoSettings | None = None) -> None:
         self.settings = settings or DemoSettings()
         self.state = DemoState(self.settings)
-        self.faults = Faults(self.settings.seed)
+        self.faults = self.FAULTS(self.settings.seed)
         self.requests: Counter[tuple[str, str]] = Counter()
         self.timing = PROFILES[self.settings.profile]
         self.engine = JobEngine(

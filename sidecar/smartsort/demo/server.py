@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from smartsort.demo.app import build_app
@@ -31,26 +31,19 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def _protocol(demo: DemoImmich) -> type[asyncio.Protocol]:
-    """Return the HTTP protocol, which hangs up while the demo is down: no status, no bytes, nobody there."""
-
-    class HangsUp(H11Protocol):
-        def data_received(self, data: bytes) -> None:
-            if demo.faults.down and b" /demo/" not in data[:64]:
-                transport: Any = self.transport
-                transport.abort()
-                return
-            super().data_received(data)
-
-    return HangsUp
-
-
 @contextlib.asynccontextmanager
-async def exposed(demo: DemoImmich, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[DemoServer]:
+async def exposed(
+    demo: DemoImmich,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    app: ASGIApp | None = None,
+    protocol: type[asyncio.Protocol] = H11Protocol,
+) -> AsyncIterator[DemoServer]:
     """Listen on a port (0 takes a free one) as long as the context lasts."""
     config = uvicorn.Config(
-        build_app(demo),
-        http=_protocol(demo),
+        app or build_app(demo),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
