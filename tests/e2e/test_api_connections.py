@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import resource
@@ -15,10 +16,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+import uvicorn
 from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
 from tests.sidecar_process import sidecar_in_a_process
+from uvicorn.server import ServerState
 
 from smartsort.api import connections
+from smartsort.api.connections import LimitedProtocol
 from smartsort.cli.logged import MOST, WINDOW_SECONDS, LimitedHandler
 from smartsort.demo.samples import make_samples
 
@@ -179,14 +183,72 @@ def test_a_stranger_leaves_in_the_end_whatever_it_asks(
 
 def test_many_at_once_with_a_token_are_all_answered(live: LiveSidecar) -> None:
     request = f"GET {BASE}/status HTTP/1.1\r\nHost: x\r\n{AUTHORISED}\r\n".encode()
-    many = []
-    for _ in range(200):
-        many.append(connected(live))
-        many[-1].sendall(request)
-    answers = [one.recv(65536) for one in many]
-    for one in many:
-        one.close()
+    with contextlib.ExitStack() as open_ones:
+        many = []
+        for _ in range(200):
+            many.append(open_ones.enter_context(connected(live)))
+            many[-1].sendall(request)
+        answers = [one.recv(65536) for one in many]
     assert {answer.split(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
+
+
+class Line(asyncio.Transport):
+    """The server's end of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("10.0.0.1", 4), "sockname": ("10.0.0.2", 8)})
+        self.sent, self.over = b"", False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += data
+
+    def abort(self) -> None:
+        self.over = True
+
+    close = abort
+
+    def is_closing(self) -> bool:
+        return self.over
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def test_a_request_that_waits_for_its_turn_is_no_slow_strangers() -> None:
+    """On a slow machine the token is there, and was not looked at yet."""
+
+    async def app(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("its turn does not come in this test")
+
+    config = uvicorn.Config(app, http=LimitedProtocol, ws="none", log_config=None, lifespan="off")
+    config.load()
+    state, lines = ServerState(), []
+
+    def connect(seconds_ago: float, said: bytes = b"") -> None:
+        one = LimitedProtocol(config=config, server_state=state, app_state={})
+        lines.append(Line())
+        one.connection_made(lines[-1])
+        if said:
+            one.data_received(said)
+        one.began -= seconds_ago
+
+    try:
+        for _ in range(100):
+            connect(5.0, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connect(0.0)
+        assert [one.over for one in lines] == [False] * 101
+        for _ in range(100):
+            connect(5.0)
+        assert sum(one.over for one in lines) == 67
+    finally:
+        for one in list(state.connections):
+            one.connection_lost(None)
+        for task in state.tasks:
+            task.cancel()
+        await asyncio.gather(*state.tasks, return_exceptions=True)
 
 
 # --- the log ---------------------------------------------------------------------------------

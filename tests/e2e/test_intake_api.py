@@ -39,8 +39,8 @@ def samples(tmp_path_factory):
 
 
 @pytest.fixture
-async def sidecar(tmp_path):
-    settings = {"api__max_upload_bytes": 3_000_000, "api__upload_stall_timeout_seconds": 0.5}
+async def sidecar(tmp_path, request):
+    settings = {"api__max_upload_bytes": 3_000_000, **getattr(request, "param", {})}
     async with running(str(tmp_path / "root"), **settings) as found:
         yield found
 
@@ -338,6 +338,7 @@ async def raw(sidecar, head, *chunks, pause=0.0, path=BASE):
 MULTIPART = f"Content-Type: {FORM}"
 
 
+@pytest.mark.parametrize("sidecar", [{"api__upload_stall_timeout_seconds": 0.5}], indirect=True)
 async def test_a_slow_body_is_cut_off(sidecar):
     head = [MULTIPART, "Content-Length: 100000"]
     assert await raw(sidecar, head, PART) == 408

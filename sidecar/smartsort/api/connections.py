@@ -63,7 +63,7 @@ class LimitedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on. The head of a request has to be complete in time."""
         super().data_received(data)
-        if self._in_request:
+        if self.in_request:
             self._head_arrived()
         else:
             self._await_head()
@@ -75,7 +75,8 @@ class LimitedProtocol(H11Protocol):
         return scope is None or "caller" not in scope["state"]
 
     @property
-    def _in_request(self) -> bool:
+    def in_request(self) -> bool:
+        """True from the head of a request until its answer is complete."""
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 
@@ -103,8 +104,9 @@ class LimitedProtocol(H11Protocol):
         if len(there) > most_connections():
             self._refuse(strangers, "in all")
             return
-        # A client that opens many at once has not had the time to send a token on each.
-        slow = [one for one in strangers if one.began < self.began - SLOW_SECONDS]
+        # A client that opens many at once has not had the time to send a token on each. One that is there
+        # waits for its turn.
+        slow = [one for one in strangers if one.began < self.began - SLOW_SECONDS and not one.in_request]
         same = [one for one in slow if one.client and self.client and one.client[0] == self.client[0]]
         if len(same) > MOST_STRANGERS_AT_ONE_ADDRESS:
             self._refuse(same, f"from {self.client[0] if self.client else 'one address'}")
