@@ -109,7 +109,7 @@ async def test_what_a_user_threw_away_is_told_from_what_is_missing(
     await demo.demo.wait_idle(timeout_seconds=30)
     thrown, lost, both, *_ = list(demo.demo.state.library_assets(library.id))
     headers = {"x-api-key": demo.demo.key}
-    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers) as user:
+    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers, timeout=60) as user:
         ids = [thrown.id, both.id]
         assert (await user.request("DELETE", "/assets", json={"ids": ids})).status_code == 204
         for asset in (lost, both):
@@ -164,7 +164,7 @@ async def test_which_versions_have_such_a_search(demo: DemoServer, immich: Immic
 )
 async def test_a_filter_that_there_is_not_is_refused(demo: DemoServer, wrong: dict[str, object]) -> None:
     headers = {"x-api-key": demo.demo.key}
-    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers) as user:
+    async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers, timeout=60) as user:
         assert (await user.post("/search/metadata", json=wrong)).status_code == 400
 
 
@@ -229,7 +229,7 @@ async def test_photos_of_the_user_in_the_order_in_which_they_were_taken(
     await immich.scan(library.id)
     await demo.demo.wait_idle(timeout_seconds=30)
     content = await asyncio.to_thread(lambda: next(photos.rglob("*.jpg")).read_bytes())
-    async with httpx.AsyncClient(headers={"x-api-key": demo.demo.key}) as client:
+    async with httpx.AsyncClient(headers={"x-api-key": demo.demo.key}, timeout=60) as client:
         sent = {"assetData": ("my holiday.jpg", content, "image/jpeg")}
         (await client.post(f"{demo.url}/api/assets", files=sent)).raise_for_status()
     await demo.demo.wait_idle(timeout_seconds=30)

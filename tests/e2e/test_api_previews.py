@@ -55,7 +55,7 @@ def arrive(live: LiveSidecar) -> Callable[[int], None]:
 
 
 def waiting(live: LiveSidecar) -> set[int]:
-    with httpx.Client(base_url=live.url, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+    with httpx.Client(base_url=live.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
         found: set[int] = set()
         params: dict[str, Any] = {"limit": 500}
         while True:

@@ -33,7 +33,7 @@ def live(tmp_path: Path) -> Iterator[LiveSidecar]:
         for upload in draw_uploads(COUNT, seed=1):
             sent = {"assetData": (upload.name, upload.content, "image/jpeg")}
             key = {"x-api-key": running.demo.key}
-            httpx.post(f"{url}/api/assets", files=sent, headers=key).raise_for_status()
+            httpx.post(f"{url}/api/assets", files=sent, headers=key, timeout=60).raise_for_status()
         running.run(running.demo.wait_idle(60))
         running.wait_for(lambda: running.sidecar.connected, "the connection")
         yield running
@@ -78,7 +78,7 @@ def test_the_clip_of_a_live_photo_goes_where_its_photo_goes(live: LiveSidecar, t
 
     def uploaded(name: str, content: bytes, **more: str) -> str:
         sent = {"assetData": (name, content, "application/octet-stream")}
-        answer = httpx.post(url, files=sent, data=more, headers=key).raise_for_status()
+        answer = httpx.post(url, files=sent, data=more, headers=key, timeout=60).raise_for_status()
         return str(answer.json()["id"])
 
     clip_id = uploaded("IMG_0099.MOV", clip(0.5, seed=1))

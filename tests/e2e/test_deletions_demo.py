@@ -23,7 +23,9 @@ def filed(live: LiveSidecar) -> list:
 
 def immich(live: LiveSidecar, method: str, path: str, body: object) -> None:
     url = str(live.sidecar.settings.immich.url).rstrip("/")
-    answer = httpx.request(method, f"{url}/api{path}", json=body, headers={"x-api-key": live.demo.key})
+    answer = httpx.request(
+        method, f"{url}/api{path}", json=body, headers={"x-api-key": live.demo.key}, timeout=60
+    )
     assert answer.status_code < 300, answer.text
 
 

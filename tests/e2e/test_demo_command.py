@@ -175,7 +175,7 @@ def test_without_once_it_goes_on_and_says_where(tmp_path):
         assert f"uv run smartsort-tui --url {address[1]} --token-file {run}/api-token" in said
         assert "uv run smartsort setup" in said
         samples = make_samples(tmp_path / "more", 1, seed=5, size=(320, 240))
-        shutil.copy2(tmp_path / "more" / samples[0].path, run / "inbox" / "later.jpg")
+        shutil.copyfile(tmp_path / "more" / samples[0].path, run / "inbox" / "later.jpg")
         until = time.monotonic() + 60
         while not list((run / "faces").rglob("later.jpg")):
             assert time.monotonic() < until, "the photo dropped later was not sorted"

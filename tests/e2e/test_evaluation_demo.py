@@ -163,7 +163,7 @@ async def test_all_photos_of_somebody_named_late_are_filed_at_few_calls(tmp_path
         while await stage.step() == 1.0:  # noqa: ASYNC110 - what it does first of all after a start
             await asyncio.sleep(0.05)
         async with httpx.AsyncClient(
-            base_url=f"{server.url}/api", headers={"x-api-key": DEFAULT_KEY}
+            base_url=f"{server.url}/api", headers={"x-api-key": DEFAULT_KEY}, timeout=60
         ) as immich:
             names = {os.path.basename(s.path) for s in theirs}
             made = await sidecar.context.ledger.aread(decisions)

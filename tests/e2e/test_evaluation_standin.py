@@ -81,7 +81,7 @@ def _standin(port: int) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
             while True:
                 assert process.poll() is None, "the stand-in ended"
                 try:
@@ -96,7 +96,7 @@ def _standin(port: int) -> Iterator[str]:
 
 
 def control(url: str, **values: Any) -> None:
-    httpx.post(f"{url}/control", json=values, trust_env=False).raise_for_status()
+    httpx.post(f"{url}/control", json=values, trust_env=False, timeout=60).raise_for_status()
 
 
 @pytest.fixture
@@ -151,6 +151,7 @@ class Previews(FakeServer):
             data={"entries": json.dumps({"facial-recognition": task})},
             files={"image": ("preview.jpg", self._content(path), "image/jpeg")},
             trust_env=False,
+            timeout=60,
         ).json()
         boxes = [face["boundingBox"] for face in answer["facial-recognition"]]
         for face, box in zip(asset.faces, sorted(boxes, key=lambda b: b["x1"]), strict=True):

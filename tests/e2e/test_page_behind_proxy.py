@@ -10,13 +10,14 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.ports import reserved_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CADDY = shutil.which("caddy")
@@ -53,7 +54,10 @@ def browser(
     ]
     if program is None:
         pytest.skip(f"{request.param} is not installed")
-    with proxy(program, live, tmp_path_factory.mktemp(request.param)) as client:
+    with (
+        reserved_port() as port,
+        proxy(program, live, tmp_path_factory.mktemp(request.param), port) as client,
+    ):
         yield client
 
 
@@ -63,23 +67,21 @@ def _documented(language: str, live: LiveSidecar) -> str:
 
 
 @contextmanager
-def _nginx(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
+def _nginx(program: str, live: LiveSidecar, folder: Path, _port: int) -> Iterator[httpx.Client]:
     """Over a socket, whose path has to be short."""
     around = AROUND.format(folder=folder, location=_documented("nginx", live))
     (folder / "nginx.conf").write_text(around)
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
     with _running(command, folder / "front.sock"):
         transport = httpx.HTTPTransport(uds=str(folder / "front.sock"))
-        with httpx.Client(transport=transport, base_url=f"http://{NAME}") as client:
+        with httpx.Client(transport=transport, base_url=f"http://{NAME}", timeout=60) as client:
             yield client
 
 
 @contextmanager
-def _caddy(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
-    """With HTTPS, as Caddy always has it, and a certificate that it makes for itself."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+def _caddy(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[httpx.Client]:
+    """With HTTPS, as Caddy always has it, and certificates that it makes for itself once it listens."""
+    authority = folder / "caddy/pki/authorities/local/root.crt"
     site = _documented("caddyfile", live).replace("{\n", "{\n    bind 127.0.0.1\n", 1)
     around = (
         "admin off",
@@ -95,21 +97,31 @@ def _caddy(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Clie
     def named(request: httpx.Request) -> None:
         request.extensions["sni_hostname"] = NAME
 
-    with _running(command, ("127.0.0.1", port), home):
-        trusted = ssl.create_default_context(cafile=folder / "caddy/pki/authorities/local/root.crt")
+    with _running(command, ("127.0.0.1", port), home) as process:
+        _until(authority.exists, process, "the authority of Caddy")
+        trusted = ssl.create_default_context(cafile=authority)
         # Another address than that of the clients beside the proxy.
         transport = httpx.HTTPTransport(verify=trusted, local_address="127.0.0.2")
         with httpx.Client(
             transport=transport,
             base_url=f"https://127.0.0.1:{port}",
             headers={"Host": NAME},
+            timeout=60,
             event_hooks={"request": [named]},
         ) as client:
+            _until(lambda: _answers(client), process, "the certificate of Caddy")
             yield client
 
 
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/smartsort/").is_success
+    except httpx.ConnectError:  # such as a handshake that Caddy has no certificate for yet
+        return False
+
+
 @contextmanager
-def _traefik(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Client]:
+def _traefik(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[httpx.Client]:
     """With the rule of the labels in a file: there are no containers here that could bear labels."""
     labels = _documented("yaml", live)
     [rule] = re.findall(r"routers\.smartsort\.rule=(.*)", labels)
@@ -119,15 +131,12 @@ def _traefik(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Cl
         "services": {"smartsort": {"loadBalancer": {"servers": [{"url": live.url}]}}},
     }
     (folder / "traefik.yml").write_text(json.dumps({"http": http}))
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
     command = [program, f"--entrypoints.web.address=127.0.0.1:{port}", "--global.checknewversion=false"]
     command += ["--global.sendanonymoususage=false", f"--providers.file.filename={folder}/traefik.yml"]
     with _running(command, ("127.0.0.1", port)):
         transport = httpx.HTTPTransport(local_address="127.0.0.3")
         url = f"http://127.0.0.1:{port}"
-        with httpx.Client(transport=transport, base_url=url, headers={"Host": NAME}) as client:
+        with httpx.Client(transport=transport, base_url=url, headers={"Host": NAME}, timeout=60) as client:
             live.wait_for(lambda: client.get("/smartsort/").status_code != 404, "the routes of Traefik")
             yield client
 
@@ -135,25 +144,28 @@ def _traefik(program: str, live: LiveSidecar, folder: Path) -> Iterator[httpx.Cl
 @contextmanager
 def _running(
     command: list[str], listens: Path | tuple[str, int], environment: dict[str, str] | None = None
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     try:
-        _until_it_listens(listens, process)
-        yield
+        _until(lambda: _listens(listens), process, f"a proxy at {listens}")
+        yield process
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
-def _until_it_listens(at: Path | tuple[str, int], process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        family, address = (socket.AF_UNIX, str(at)) if isinstance(at, Path) else (socket.AF_INET, at)
-        with closing(socket.socket(family)) as one:
-            if one.connect_ex(address) == 0:
-                return
+def _listens(at: Path | tuple[str, int]) -> bool:
+    family, address = (socket.AF_UNIX, str(at)) if isinstance(at, Path) else (socket.AF_INET, at)
+    with closing(socket.socket(family)) as one:
+        return one.connect_ex(address) == 0
+
+
+def _until(ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
+    until = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, f"the proxy ended before there was {what}"
+        assert time.monotonic() < until, f"waited in vain for {what}"
         time.sleep(0.05)
-    pytest.fail(f"no proxy listens at {at}")
 
 
 def test_the_page_and_all_its_files_come_below_the_path(browser: httpx.Client) -> None:

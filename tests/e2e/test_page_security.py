@@ -114,7 +114,7 @@ def test_another_page_can_change_nothing(browser: httpx.Client, word: str | None
 
 
 def test_the_word_of_one_session_does_not_fit_another(live: LiveSidecar, browser: httpx.Client) -> None:
-    with httpx.Client(base_url=live.url) as other:
+    with httpx.Client(base_url=live.url, timeout=60) as other:
         theirs = sign_in(other)
     sign_in(browser)
     assert browser.post(f"{BASE}/review/{waiting(browser)}/skip", headers=theirs).status_code == 403
@@ -126,7 +126,7 @@ def test_no_one_can_prepare_a_session_for_someone_else(live: LiveSidecar, browse
     answer = browser.post(SESSION, json={"token": TOKEN})
     assert answer.headers["set-cookie"].partition(";")[0] != prepared
     assert answer.json()["name"] == "admin"
-    with httpx.Client(base_url=live.url, headers={"Cookie": prepared}) as thief:
+    with httpx.Client(base_url=live.url, headers={"Cookie": prepared}, timeout=60) as thief:
         assert thief.get(SESSION).json()["name"] == "reviewer"
 
 
@@ -197,7 +197,7 @@ def test_a_link_signs_in_once(live: LiveSidecar, browser: httpx.Client) -> None:
 
 
 def test_guessing_tokens_has_to_wait(tmp_path) -> None:
-    with live_sidecar(tmp_path / "root") as own, httpx.Client(base_url=own.url) as thief:
+    with live_sidecar(tmp_path / "root") as own, httpx.Client(base_url=own.url, timeout=60) as thief:
         answers = [thief.post(SESSION, json={"token": f"guess {number}"}) for number in range(12)]
         assert [one.status_code for one in answers] == [401] * 10 + [429] * 2
         assert int(answers[-1].headers["retry-after"]) > 0

@@ -230,7 +230,7 @@ def test_looking_at_a_button_does_nothing(live: LiveSidecar, questions: Question
 def test_a_token_of_a_button_opens_nothing_else(live: LiveSidecar, questions: Questions) -> None:
     _, said = questions.next()
     given = token(said["Yes"])
-    with httpx.Client(base_url=live.url) as thief:
+    with httpx.Client(base_url=live.url, timeout=60) as thief:
         assert thief.get(f"{BASE}/status", headers={"Authorization": f"Bearer {given}"}).status_code == 401
         assert thief.post(f"{BASE}/session", json={"token": given}).status_code == 401
         assert thief.post(f"{BASE}/session", json={"link": given}).status_code == 401

@@ -142,10 +142,10 @@ def test_photos_dropped_into_the_inbox_are_sorted(root, samples):
             sidecar.wait_for("connected to Immich 3.1.0")
             assert healthz(sidecar).status_code == 200
             assert libraries(url) == ["/mnt/photos", "/mnt/photos/shard-0001"]
-            shutil.copy2(john, root / "inbox" / "a.jpg")
+            shutil.copyfile(john, root / "inbox" / "a.jpg")
             (root / "inbox" / "phone").mkdir()
-            shutil.copy2(sarah, root / "inbox" / "phone" / "b.jpg")
-            shutil.copy2(broken, root / "inbox" / "phone" / "c.jpg")
+            shutil.copyfile(sarah, root / "inbox" / "phone" / "b.jpg")
+            shutil.copyfile(broken, root / "inbox" / "phone" / "c.jpg")
             until((root / "faces" / "john_doe" / "a.jpg").exists, "John's photo")
             unidentified = root / "review" / "unidentified"
             until((unidentified / "notwhitelisted_b.jpg").exists, "Sarah's photo")
@@ -160,7 +160,7 @@ def test_photos_dropped_into_the_inbox_are_sorted(root, samples):
         with serve(root, url) as sidecar:
             sidecar.wait_for("connected to Immich 3.1.0")
             assert libraries(url) == ["/mnt/photos", "/mnt/photos/shard-0001"]
-            shutil.copy2(john, root / "inbox" / "again.jpg")
+            shutil.copyfile(john, root / "inbox" / "again.jpg")
             until((root / "review" / "duplicates" / "duplicate_again.jpg").exists, "the duplicate")
             assert sidecar.end(signal.SIGINT) == 0
 
@@ -170,7 +170,7 @@ def test_an_immich_that_is_not_there_yet_only_makes_photos_wait(root, samples):
     with reserved_port() as port, serve(root, f"http://127.0.0.1:{port}") as sidecar:
         sidecar.wait_for(r"health issue \(immich\).*cannot be reached")
         assert healthz(sidecar).status_code == 200
-        shutil.copy2(john, root / "inbox" / "a.jpg")
+        shutil.copyfile(john, root / "inbox" / "a.jpg")
         until(lambda: not (root / "inbox" / "a.jpg").exists(), "the photo to be accepted")
         assert list((root / "temp_downloads").glob("*a.jpg"))
         with demo_immich(root, port):
@@ -193,7 +193,7 @@ def test_a_wrong_key_is_said_once_and_photos_wait(root, samples):
     john, *_ = samples
     with demo_immich(root) as url, serve(root, url, SMARTSORT_IMMICH__API_KEY="wrong") as sidecar:
         sidecar.wait_for(r"health issue \(permission\)")
-        shutil.copy2(john, root / "inbox" / "a.jpg")
+        shutil.copyfile(john, root / "inbox" / "a.jpg")
         until(lambda: not (root / "inbox" / "a.jpg").exists(), "the photo to be accepted")
         assert healthz(sidecar).status_code == 200
         assert sidecar.end() == 0

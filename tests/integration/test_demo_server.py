@@ -34,7 +34,9 @@ async def server(version):
 
 @pytest.fixture
 async def client(server):
-    async with httpx.AsyncClient(base_url=server.url + "/api", headers={"x-api-key": DEFAULT_KEY}) as made:
+    async with httpx.AsyncClient(
+        base_url=server.url + "/api", headers={"x-api-key": DEFAULT_KEY}, timeout=60
+    ) as made:
         yield made
 
 
@@ -57,7 +59,7 @@ async def client(server):
 async def test_keys_and_rights(server, version, expected):
     key, path, status, message = expected
     headers = {} if key is None else {"x-api-key": key}
-    async with httpx.AsyncClient(base_url=server.url + "/api", headers=headers) as client:
+    async with httpx.AsyncClient(base_url=server.url + "/api", headers=headers, timeout=60) as client:
         answer = await client.get(path)
     assert answer.status_code == status
     if message is not None:
@@ -154,7 +156,7 @@ async def test_requests_are_counted_by_template(server, client):
     await client.get(f"/assets/{UNKNOWN}")
     await client.get(f"/assets/{UNKNOWN[:-1]}1")
     assert server.demo.requests["GET", "/api/assets/{id}"] == 2
-    async with httpx.AsyncClient(base_url=server.url) as outside:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as outside:
         assert (await outside.get("/demo/requests")).json() == {"GET /api/assets/{id}": 2}
         assert (await outside.get("/demo/finished")).json() == {}
         await outside.delete("/demo/requests")
@@ -185,9 +187,9 @@ async def test_faults(server, client):
     rule("drop")
     with pytest.raises(httpx.RemoteProtocolError):
         await client.get("/people")
-    rule("slow", seconds=1)
+    rule("slow", seconds=60)
     with pytest.raises(httpx.ReadTimeout):
-        await client.get("/people", timeout=0.05)
+        await client.get("/people", timeout=httpx.Timeout(60, read=0.05))
     fault(extra_fields=True)
     assert "fieldOfTheFuture" in (await client.get("/people")).json()["people"][0]
     fault(listing_error_rate=1.0)
@@ -223,7 +225,7 @@ async def test_a_limited_key_made_through_the_api(client, server):
 
 def test_served_in_a_thread():
     with serve_in_thread(DemoSettings(profile="instant")) as server:
-        assert httpx.get(server.url + "/api/server/ping").json() == {"res": "pong"}
+        assert httpx.get(server.url + "/api/server/ping", timeout=60).json() == {"res": "pong"}
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url + "/api/server/ping")
 
@@ -245,8 +247,8 @@ def test_served_by_a_process_of_its_own(tmp_path):
         try:
             url = process.stdout.readline().strip()
             headers = {"x-api-key": DEFAULT_KEY}
-            (library,) = httpx.get(url + "/api/libraries", headers=headers).json()
-            people = httpx.get(url + "/api/people", headers=headers).json()["people"]
+            (library,) = httpx.get(url + "/api/libraries", headers=headers, timeout=60).json()
+            people = httpx.get(url + "/api/people", headers=headers, timeout=60).json()["people"]
         finally:
             process.kill()
     assert library["importPaths"] == ["/mnt/photos"]

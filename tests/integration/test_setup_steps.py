@@ -295,7 +295,7 @@ def behind(prefix: str, demo: DemoServer) -> Iterator[httpx.MockTransport]:
         answer = inner.get(f"{demo.url}{path.removeprefix(prefix)}", headers=request.headers)
         return httpx.Response(answer.status_code, content=answer.content, headers=answer.headers)
 
-    with httpx.Client() as inner:
+    with httpx.Client(timeout=60) as inner:
         yield httpx.MockTransport(hand_on)
 
 
