@@ -139,11 +139,12 @@ class _Ear:
             ignore_permission_denied=True,
         )
         try:
+            stands = False
             async for events in changes:
-                if events or not self.hears:
-                    # Not `hears`: what happened before the watch stood was heard by nobody.
+                if events or not stands:
+                    # What happened before the watch stood was heard by nobody.
                     self.heard.set()
-                self.hears = True
+                stands = self.hears = True
                 if _identity(self.folder) != before:
                     self.heard.set()
                     return
