@@ -101,6 +101,7 @@ _ROWS = (
     ("adopted_downloads", "download_id, run", [(1, 1)]),
     ("observed", "photo_id, people, due", [(7, '[["p","Anna"]]', 1)]),
     ("observed_people", "person_id, photo_id", [("p", 7)]),
+    ("key_presses", "event_id, keys", [(1, 3)]),
     ("deletions", "photo_id, asset_id, path, answer, at", [(7, "a", "shard-0001/aa/filed.jpg", "held", AT)]),
 )
 

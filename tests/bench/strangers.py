@@ -68,16 +68,26 @@ def made_up(count: int, seed: int = 1) -> Faces:
     return Faces(vectors, people)
 
 
+def loaded(path: str) -> tuple[Faces, np.ndarray]:
+    """The clean faces of a file, and the home of each: relatives share one."""
+    with np.load(path) as file:
+        clean = file["clean"]
+        vectors, family = file["embeddings"].astype(np.float32)[clean], file["family"][clean]
+        people = np.array([SAME.get(person, person) for person in file["person"][clean].tolist()])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    homes = np.where(family < 0, -1 - people, family)
+    for person in SAME.values():
+        homes[people == person] = homes[people == person].max()
+    return Faces(whole(vectors), people), homes
+
+
 def real(path: str, count: int, seed: int) -> Faces:
     """The clean faces of people of a file, drawn until there are enough."""
-    with np.load(path) as file:
-        vectors, clean = file["embeddings"].astype(np.float32), file["clean"]
-        people = np.array([SAME.get(person, person) for person in file["person"].tolist()])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    everybody = sorted(set(people.tolist()))
+    faces, _ = loaded(path)
+    everybody = sorted(set(faces.people.tolist()))
     random.Random(seed).shuffle(everybody)
-    chosen = np.concatenate([np.flatnonzero((people == person) & clean) for person in everybody])[:count]
-    return Faces(whole(vectors[chosen]), people[chosen])
+    chosen = np.concatenate([np.flatnonzero(faces.people == person) for person in everybody])[:count]
+    return Faces(faces.vectors[chosen], faces.people[chosen])
 
 
 def judged(faces: Faces, name: str) -> Iterator[Figure]:

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +158,40 @@ def test_statistics_show_how_many_photos_a_decision_settles(live: LiveSidecar) -
     assert settled() == (2, 3.0)
     answer(client.post(f"{BASE}/undo", json={"event": done["event"]}))
     assert settled() == (1, 0.0)
+
+
+def test_statistics_show_how_many_photos_a_key_press_settles(live: LiveSidecar) -> None:
+    client = live.client()
+
+    def settled() -> tuple[int, float | None]:
+        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 1}))
+        return summary["key_presses"], summary["photos_per_key_press"]
+
+    def pressed(keys: int, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        given = client.post(f"{BASE}/{path}", json=body, headers={"Key-Presses": str(keys)})
+        return answer(given)
+
+    first, second, third, *_ = groups(client)
+    answer(client.post(f"{BASE}/strangers/mark", json={"faces": faces_of(third), "kind": "not_a_face"}))
+    assert settled() == (0, None), "a script presses no key"
+    named = {"faces": faces_of(first), "person": {"name": "Mia", "create": True}, "dry_run": True}
+    would = pressed(5, "strangers/name", named)
+    assert settled() == (0, None), "a preview decides nothing"
+    for _ in range(2):  # a lost answer is asked for again
+        done = pressed(4, "strangers/name", {"preview": would["preview"]})
+    assert settled() == (4, 1.5)
+    waiting = [face["photo_id"] for face in second["faces"]]
+    pressed(1, f"review/{waiting[0]}/skip")
+    pressed(1, f"review/{waiting[0]}/reject")
+    assert settled() == (6, 1.17)
+    pressed(2, "review/bulk/reject", {"ids": waiting[1:5]})
+    assert settled() == (8, 1.38)
+    # What is taken back settles nothing, and its keys were pressed all the same.
+    pressed(1, "undo", {"event": done["event"]})
+    assert settled() == (8, 0.62)
+    for keys in ("0", "10001", "many"):
+        wrong = client.post(f"{BASE}/review/{waiting[5]}/reject", headers={"Key-Presses": keys})
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid")
 
 
 def sizes(client: httpx.Client) -> list[int]:

@@ -120,6 +120,14 @@ async def press_keys(pilot: KeyPilot, keys: Iterable[str]) -> None:
         await pilot.press(key)
 
 
+async def foreseen(pilot: Pilot[None]) -> None:
+    """Until the picker shows what its choice would come to, and has shown it long enough."""
+    picker = pilot.app.screen
+    assert isinstance(picker, PersonPicker)
+    await until(pilot, lambda: picker._foreseen is not None, "what would happen")
+    await until(pilot, lambda: monotonic() >= picker._ahead._since, "a key to count")
+
+
 def review(pilot: Pilot[None]) -> ReviewScreen:
     """The review screen, whatever lies over it."""
     return next(screen for screen in pilot.app.screen_stack if isinstance(screen, ReviewScreen))

@@ -16,7 +16,7 @@ Every failure is an `ApiProblem` that says what failed, on what, and what to do:
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
@@ -53,6 +53,8 @@ MAX_PICTURE_BYTES = 32 * 1024 * 1024
 CONNECT_SECONDS = 5.0
 # Bulk actions answer when all of them are done, which takes minutes for thousands.
 BULK_TIMEOUT_SECONDS = 3600.0
+# What the sidecar takes for one decision.
+MOST_KEYS = 10_000
 
 ShapeT = TypeVar("ShapeT", bound=ResponseModel)
 ListName = Literal["whitelist", "blacklist"]
@@ -145,10 +147,19 @@ class Client:
     """The calls the terminal UI makes. Close it with `aclose`."""
 
     def __init__(
-        self, url: str, token: str | None, *, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        token: str | None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        presses: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Raises NotSmartsort or TokenRefused when address or token cannot be sent at all."""
+        """Raises NotSmartsort or TokenRefused when address or token cannot be sent at all.
+
+        `presses` tells how many keys were pressed so far.
+        """
         self.url = base_url(url)
+        self._presses, self._counted = presses, 0
         headers = {"Accept": "application/json"}
         if token:
             if not token.isascii() or not token.isprintable():
@@ -190,11 +201,11 @@ class Client:
 
     async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> ActionResultView:
         """Decide about one item. `approve` says under whom it is filed."""
-        return await self._send(ActionResultView, "POST", f"/review/{item}/{kind}", approve)
+        return await self._decide(ActionResultView, f"/review/{item}/{kind}", approve)
 
     async def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
         """Say whom an item does not show. It goes on waiting."""
-        return await self._send(ActionResultView, "POST", f"/review/{item}/rule-out", rule_out)
+        return await self._decide(ActionResultView, f"/review/{item}/rule-out", rule_out)
 
     async def explain(self, photo: int) -> Explained:
         """Return how a photo was judged. Raises NotThere from a sidecar without that route."""
@@ -216,9 +227,7 @@ class Client:
 
     async def decide_faces(self, what: str, asked: NameFaces) -> BulkActionResult:
         """Name faces (`name`) or say something of them for good (`mark`), or show what that would do."""
-        return await self._send(
-            BulkActionResult, "POST", f"/strangers/{what}", asked, timeout=BULK_TIMEOUT_SECONDS
-        )
+        return await self._decide(BulkActionResult, f"/strangers/{what}", asked, BULK_TIMEOUT_SECONDS)
 
     async def verdicts(self) -> list[Verdict]:
         """Return what was said of faces for good, the newest first."""
@@ -260,9 +269,7 @@ class Client:
 
     async def bulk(self, kind: Kind, selection: Selection) -> BulkActionResult:
         """Decide about many. An approval takes a BulkApprove."""
-        return await self._send(
-            BulkActionResult, "POST", f"/review/bulk/{kind}", selection, timeout=BULK_TIMEOUT_SECONDS
-        )
+        return await self._decide(BulkActionResult, f"/review/bulk/{kind}", selection, BULK_TIMEOUT_SECONDS)
 
     async def export(self, kind: str, *, category: str | None, search: str | None) -> AsyncIterator[bytes]:
         """Yield the queue as a file, in pieces."""
@@ -385,6 +392,23 @@ class Client:
         except ValidationError as error:
             raise _not_smartsort(response) from error
 
+    async def _decide(
+        self,
+        shape: type[ShapeT],
+        path: str,
+        body: Approve | RuleOut | Selection | NameFaces | None,
+        timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
+    ) -> ShapeT:
+        """Send a decision with the keys pressed since the last one. A dry run decides nothing."""
+        is_dry_run = getattr(body, "dry_run", False)
+        keys = 0 if is_dry_run else self._presses() - self._counted
+        self._counted += keys
+        try:
+            return await self._send(shape, "POST", path, body, timeout=timeout, keys=keys)
+        except ApiProblem:
+            self._counted -= keys
+            raise
+
     async def _send(
         self,
         shape: type[ShapeT],
@@ -394,9 +418,15 @@ class Client:
         *,
         params: dict[str, Any] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
+        keys: int = 0,
     ) -> ShapeT:
         content = body.model_dump_json(exclude_none=True) if body is not None else None
-        response = await self._request(method, path, params=params, content=content, timeout=timeout)
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        if keys:
+            headers["Key-Presses"] = str(min(keys, MOST_KEYS))
+        response = await self._request(
+            method, path, params=params, content=content, headers=headers, timeout=timeout
+        )
         return _parsed(shape, response)
 
     async def _request(
@@ -406,9 +436,9 @@ class Client:
         *,
         params: dict[str, Any] | None = None,
         content: str | None = None,
+        headers: dict[str, str] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
     ) -> httpx.Response:
-        headers = {"Content-Type": "application/json"} if content is not None else None
         try:
             response = await self._http.request(
                 method,

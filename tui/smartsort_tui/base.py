@@ -76,7 +76,9 @@ class BaseApp(App[None]):
         self._client: Client | ApiProblem
         self.link = Link("connecting")
         try:
-            self._client = Client(settings.url, settings.token, transport=transport)
+            self._client = Client(
+                settings.url, settings.token, transport=transport, presses=lambda: self.keyboard.presses
+            )
         except ApiProblem as problem:
             self._client = problem
             self.link = Link("refused", problem)

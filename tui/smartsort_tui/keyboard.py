@@ -52,6 +52,8 @@ class Keyboard:
         self._screen_since = 0.0
         self.is_at_work = False
         """Whether the effect of a key is still under way."""
+        self.presses = 0
+        """Keys pressed so far. One held down is one, and so is a paste."""
 
     def admits(self, event: events.Event) -> bool:
         """Return whether an event takes effect now. One that has to wait comes again when it may."""
@@ -59,6 +61,8 @@ class Keyboard:
             return True
         if isinstance(event, events.Key):
             self._look_at_key(event)
+        elif isinstance(event, events.Paste):
+            self.presses += 1
         if self.is_at_work:
             if isinstance(event, events.Key) and (asking := self._asking()):
                 if event.key == "escape":
@@ -158,6 +162,7 @@ class Keyboard:
         """Have what a key held down repeats count as pressed when the repeating began."""
         if key.key != self._held or key.time - self._held_until > REPEAT_SECONDS:
             self._held, self._held_since = key.key, key.time
+            self.presses += 1
         self._held_until, key.time = key.time, self._held_since
 
     def _look_at_screen(self) -> None:

@@ -26,7 +26,7 @@ from smartsort.api.security import Caller
 from smartsort.api.serving import ApiContext
 from smartsort.api.views import event_views
 from smartsort.core.event_kinds import REJECTIONS, EventKind
-from smartsort.ledger import events, review
+from smartsort.ledger import events, review, statistics
 from smartsort.ledger.records import Event
 
 Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo, NameFaces, MarkFaces, Relink)
@@ -72,10 +72,14 @@ def action_result_view(one: ActionResult) -> ActionResultView:
     )
 
 
-async def only(ctx: ApiContext, batch: Batch) -> ActionResultView:
-    """Return the answer for an action on one photo. Raises Refused when it failed."""
+async def only(ctx: ApiContext, batch: Batch, caller: Caller | None = None) -> ActionResultView:
+    """Return the answer for an action on one photo. Raises Refused when it failed.
+
+    The keys that the caller has pressed for it are remembered.
+    """
     one = batch.results[0]
     if one.ok:
+        await _count_keys(ctx, caller, one.event)
         return action_result_view(one)
     status, code = _STATUSES.get(one.code, (409, "conflict"))
     happened = await _view(ctx, one.happened)
@@ -101,6 +105,11 @@ def bulk_result(batch: Batch) -> BulkActionResult:
     )
 
 
+async def _count_keys(ctx: ApiContext, caller: Caller | None, event: int | None) -> None:
+    if caller is not None and caller.keys and event is not None:
+        await ctx.sidecar.context.ledger.awrite(lambda db: statistics.count_keys(db, event, caller.keys))
+
+
 async def carry_out(
     ctx: ApiContext, caller: Caller, action: str, asked: Previewable, act: Act[Previewable]
 ) -> BulkActionResult:
@@ -116,7 +125,9 @@ async def carry_out(
         fields = type(asked).model_fields
         if {name for name, value in asked if value and value != fields[name].default} != {"preview"}:
             raise Refused(422, "invalid", "`preview` stands for the whole action: give nothing else with it")
-        return await ctx.previews.redeem(asked.preview, action, caller, redeemed)
+        answer = await ctx.previews.redeem(asked.preview, action, caller, redeemed)
+        await _count_keys(ctx, caller, answer.event)
+        return answer
     batch = await act(asked, _seen(asked))
     answer = bulk_result(batch)
     if asked.dry_run:
@@ -124,6 +135,8 @@ async def carry_out(
         meant = {"event": batch.undoes, "last": False, "photo": None} if batch.undoes else {}
         asked = asked.model_copy(update=meant)
         answer.preview = ctx.previews.keep(action, caller, asked, batch.versions)
+    else:
+        await _count_keys(ctx, caller, answer.event)
     return answer
 
 

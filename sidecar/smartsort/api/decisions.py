@@ -21,7 +21,7 @@ from smartsort.api.schemas.decisions import (
     Relink,
     Selection,
 )
-from smartsort.api.security import Admin, Reviewer
+from smartsort.api.security import Admin, Decider, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.ledger import review
 
@@ -54,7 +54,7 @@ _BULK_EXAMPLES: dict[str, Example] = {
 
 @router.post("/review/bulk/approve", responses=answers(404, 409))
 async def approve_many(
-    ctx: Ctx, caller: Reviewer, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
+    ctx: Ctx, caller: Decider, chosen: Annotated[BulkApprove, Body(openapi_examples=_BULK_EXAMPLES)]
 ) -> BulkActionResult:
     """Approve many photos.
 
@@ -94,7 +94,7 @@ async def approve_many(
 
 @router.post("/review/bulk/reject", responses=answers(404, 409))
 async def reject_many(
-    ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+    ctx: Ctx, caller: Decider, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
     """Reject many photos.
 
@@ -111,7 +111,7 @@ async def reject_many(
 
 @router.post("/review/bulk/skip", responses=answers(404, 409))
 async def skip_many(
-    ctx: Ctx, caller: Reviewer, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
+    ctx: Ctx, caller: Decider, chosen: Annotated[Selection, Body(openapi_examples=_SELECTION_EXAMPLES)]
 ) -> BulkActionResult:
     """Skip many photos.
 
@@ -180,7 +180,7 @@ async def _selected(ctx: ApiContext, chosen: Selection, agreed: Agreed | None) -
 @router.post("/review/{id}/approve", responses=answers(404, 409))
 async def approve(
     ctx: Ctx,
-    caller: Reviewer,
+    caller: Decider,
     id: PhotoId,  # noqa: A002
     wanted: Annotated[Approve, Body(openapi_examples=_APPROVE_EXAMPLES)],
 ) -> ActionResultView:
@@ -195,27 +195,27 @@ async def approve(
     """
     await check_pending(ctx, id)
     batch = await ctx.sidecar.actions.approve([id], selectors_of(wanted), caller.name, face_id=wanted.face)
-    return await only(ctx, batch)
+    return await only(ctx, batch, caller)
 
 
 @router.post("/review/{id}/reject", responses=answers(404, 409))
-async def reject(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
+async def reject(ctx: Ctx, caller: Decider, id: PhotoId) -> ActionResultView:  # noqa: A002
     """Reject a photo.
 
     Its file goes to the trash and stays there for `trash.retention_days`. Until then you can undo it.
     """
     await check_pending(ctx, id)
-    return await only(ctx, await ctx.sidecar.actions.reject([id], caller.name))
+    return await only(ctx, await ctx.sidecar.actions.reject([id], caller.name), caller)
 
 
 @router.post("/review/{id}/skip", responses=answers(404, 409))
-async def skip(ctx: Ctx, caller: Reviewer, id: PhotoId) -> ActionResultView:  # noqa: A002
+async def skip(ctx: Ctx, caller: Decider, id: PhotoId) -> ActionResultView:  # noqa: A002
     """Skip a photo.
 
     It is listed after all others.
     """
     await check_pending(ctx, id)
-    return await only(ctx, await ctx.sidecar.actions.skip([id], caller.name))
+    return await only(ctx, await ctx.sidecar.actions.skip([id], caller.name), caller)
 
 
 @router.post("/photos/{photo_id}/refile", responses=answers(404, 409))

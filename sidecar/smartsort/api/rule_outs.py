@@ -14,7 +14,7 @@ from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, answers
 from smartsort.api.schemas.decisions import ActionResultView
 from smartsort.api.schemas.evaluation import RuleOut
-from smartsort.api.security import Reviewer
+from smartsort.api.security import Decider
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import Evidence
 from smartsort.ledger import photos
@@ -30,7 +30,7 @@ _EXAMPLES: dict[str, Example] = {
 @router.post("/review/{id}/rule-out", responses=answers(404, 409))
 async def rule_out(
     ctx: Ctx,
-    caller: Reviewer,
+    caller: Decider,
     id: PhotoId,  # noqa: A002
     ruled_out: Annotated[RuleOut, Body(openapi_examples=_EXAMPLES)],
 ) -> ActionResultView:
@@ -47,9 +47,8 @@ async def rule_out(
         choice = PersonSelector(name=ruled_out.person)
     elif ruled_out.person is not None:
         choice = PersonSelector(name=ruled_out.person.name, id=ruled_out.person.id)
-    return await only(
-        ctx, await ctx.sidecar.actions.rule_out(id, choice, caller.name, face_id=ruled_out.face)
-    )
+    done = await ctx.sidecar.actions.rule_out(id, choice, caller.name, face_id=ruled_out.face)
+    return await only(ctx, done, caller)
 
 
 async def _measured(ctx: ApiContext, photo_id: int) -> None:

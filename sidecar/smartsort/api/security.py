@@ -12,10 +12,10 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, get_args
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 
 from smartsort.api.problems import Refused
@@ -42,10 +42,11 @@ _RANK: dict[str, int] = {name: rank for rank, name in enumerate(get_args(Scope))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `name` is the actor of the events a request causes."""
+    """Who asks. `name` is the actor of the events a request causes, `keys` what was pressed for it."""
 
     name: str
     scopes: frozenset[str]
+    keys: int = field(default=0, compare=False)
 
     def may(self, needed: Scope) -> bool:
         """Return True when one of the scopes is the needed one or a higher one: intake < review < admin."""
@@ -170,3 +171,21 @@ def unauthorised() -> Refused:
 Intaker = Annotated[Caller, Depends(scope("intake"))]
 Reviewer = Annotated[Caller, Depends(scope("review"))]
 Admin = Annotated[Caller, Depends(scope("admin"))]
+
+KeyPresses = Annotated[
+    int | None,
+    Header(
+        alias="Key-Presses",
+        ge=1,
+        le=10_000,
+        description="Keys that a person pressed since their last decision, for the statistics.",
+    ),
+]
+
+
+def _with_keys(caller: Reviewer, keys: KeyPresses = None) -> Caller:
+    return replace(caller, keys=keys or 0)
+
+
+Decider = Annotated[Caller, Depends(_with_keys)]
+"""A reviewer who decides."""

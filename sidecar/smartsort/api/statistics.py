@@ -65,8 +65,12 @@ async def _summary(ctx: ApiContext, days: int) -> Summary:
     )
     found = summarised(totals, waiting, came, days, await spot_check_result(ctx, since))
     found.limit = wrong_limit(ctx.sidecar.runtime_settings.limit())
-    settled, found.decisions = await context.ledger.aread(lambda db: statistics.settled(db, since))
-    found.photos_per_decision = round(settled / found.decisions, 1) if found.decisions else None
+    settled = await context.ledger.aread(lambda db: statistics.settled(db, since))
+    found.decisions, found.key_presses = settled.decisions, settled.keys
+    if settled.decisions:
+        found.photos_per_decision = round(settled.photos / settled.decisions, 1)
+    if settled.keys:
+        found.photos_per_key_press = round(settled.photos_by_keys / settled.keys, 2)
     if ctx.sidecar.measure is not None:
         measured, of_all = await context.ledger.aread(review_faces.progress)
         found.review_faces = ReviewFaces(measured=measured, photos=of_all)

@@ -27,7 +27,7 @@ from smartsort.api.schemas.strangers import (
     Strangers,
     Verdict,
 )
-from smartsort.api.security import Reviewer
+from smartsort.api.security import Decider, Reviewer
 from smartsort.api.serving import ApiContext, Ctx
 from smartsort.core.model import MarkKind
 from smartsort.core.rules.counting import MULTIPLE_FACES
@@ -96,7 +96,7 @@ async def sheet(
 
 @router.post("/name", responses=answers(404, 409))
 async def name(
-    ctx: Ctx, caller: Reviewer, wanted: Annotated[NameFaces, Body(openapi_examples=_NAME_EXAMPLES)]
+    ctx: Ctx, caller: Decider, wanted: Annotated[NameFaces, Body(openapi_examples=_NAME_EXAMPLES)]
 ) -> BulkActionResult:
     """Say who some faces are. Photos that waited only for that are filed, and Immich is told each face.
 
@@ -117,7 +117,7 @@ async def name(
 
 @router.post("/mark", responses=answers(404, 409))
 async def mark(
-    ctx: Ctx, caller: Reviewer, wanted: Annotated[MarkFaces, Body(openapi_examples=_MARK_EXAMPLES)]
+    ctx: Ctx, caller: Decider, wanted: Annotated[MarkFaces, Body(openapi_examples=_MARK_EXAMPLES)]
 ) -> BulkActionResult:
     """Say of faces for good that they do not matter, are no faces, or are certainly a person's.
 

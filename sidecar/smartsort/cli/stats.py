@@ -48,6 +48,9 @@ def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
     if summary["decisions"]:
         settled = summary["photos_per_decision"]
         click.echo(f"{settled:g} photos left review for each of {summary['decisions']:,} decisions")
+    if summary["key_presses"]:
+        settled = summary["photos_per_key_press"]
+        click.echo(f"{settled:g} photos left review for each of {summary['key_presses']:,} key presses")
     if (faces := summary["review_faces"]) is not None:
         click.echo(f"faces of {faces['measured']} of {faces['photos']} photos in review measured")
 

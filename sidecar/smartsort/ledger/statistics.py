@@ -374,16 +374,45 @@ _SETTLING = (EventKind.APPROVED, *REJECTIONS, EventKind.FACES_MARKED)
 _DECIDING = (*_SETTLING, EventKind.DEFERRED, EventKind.RULED_OUT, EventKind.FACES_NAMED)
 
 
-def settled(db: Database, since: str) -> tuple[int, int]:
-    """Photos that humans took out of review since a ledger time, and with how many decisions.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Photos that humans took out of review, with how many decisions, and those of them `by_keys`.
+
+    `keys` were pressed for all decisions, those that were taken back too.
+    """
+
+    photos: int
+    decisions: int
+    photos_by_keys: int
+    keys: int
+
+
+def settled(db: Database, since: str) -> Settled:
+    """Return what humans took out of review since a ledger time.
 
     A bulk action is one decision. What was taken back since does not count.
     """
     query = (
         "SELECT e.photo_id, e.kind, coalesce(json_extract(e.data, '$.group'), e.id),"
-        " json_extract(e.data, '$.people') IS NOT NULL FROM events AS e"
+        " json_extract(e.data, '$.people') IS NOT NULL,"
+        " EXISTS (SELECT 1 FROM key_presses WHERE event_id = coalesce(json_extract(e.data, '$.group'), e.id))"
+        " FROM events AS e"
         " WHERE e.at >= ? AND e.kind IN (*) AND NOT EXISTS (SELECT 1 FROM events AS u WHERE u.undoes = e.id)"
     )
     rows = select(db, query, stored(_DECIDING), before=(since,))
-    left = {row[0] for row in rows if row[1] in _SETTLING and (row[1] != EventKind.FACES_MARKED or row[3])}
-    return len(left), len({row[2] for row in rows})
+    left = [row for row in rows if row[1] in _SETTLING and (row[1] != EventKind.FACES_MARKED or row[3])]
+    keys = db.conn.execute(
+        "SELECT total(k.keys) FROM key_presses AS k JOIN events AS e ON e.id = k.event_id WHERE e.at >= ?",
+        (since,),
+    ).fetchone()[0]
+    return Settled(
+        photos=len({row[0] for row in left}),
+        decisions=len({row[2] for row in rows}),
+        photos_by_keys=len({row[0] for row in left if row[4]}),
+        keys=int(keys),
+    )
+
+
+def count_keys(db: Database, event_id: int, keys: int) -> None:
+    """Remember how many keys a human pressed for a decision. What is known already stays."""
+    db.conn.execute("INSERT OR IGNORE INTO key_presses (event_id, keys) VALUES (?, ?)", (event_id, keys))

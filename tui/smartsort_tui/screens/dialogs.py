@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,8 +15,10 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.people import PersonChoice, PersonView
 from smartsort_tui import fuzzy, wording
+from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AGAIN_SECONDS, AreaScreen, Dialog, Reading, TooSmall
 from smartsort_tui.widgets.bars import KeyBar
@@ -25,6 +27,9 @@ from smartsort_tui.widgets.row_list import Cells, RowList
 _NUMBERED = re.compile(r"(.+)_\d")
 # From this width on a row has room for what is known of a person.
 ROOMY = 48
+# From the last letter until the sidecar is asked what that name would come to.
+AHEAD_SECONDS = 0.15
+Foresee = Callable[[PersonChoice], Awaitable[BulkActionResult | None]]
 
 
 class PeopleRows(RowList):
@@ -82,9 +87,14 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         likeness: dict[str, float | None],
         title: str,
         only_new: bool = False,
+        foresee: Foresee | None = None,
     ) -> None:
-        """`people` None: they are on their way, see `people_known`."""
+        """`people` None: they are on their way, see `people_known`. `foresee` says what a choice does."""
         super().__init__()
+        self._foresee = foresee
+        self._foreseen: BulkActionResult | None = None
+        self.agreed: BulkActionResult | None = None
+        """What was foreseen of the choice, if it stood there long enough to be meant."""
         self._people = people
         self._likeness = likeness
         self._title = title
@@ -98,11 +108,13 @@ class PersonPicker(Dialog[list[PersonChoice]]):
             )
             yield PeopleRows()
             yield Static("", id="picker-note", markup=False)
+            if self._foresee is not None:
+                yield Static("", id="picker-foreseen", markup=False)
             yield KeyBar()
         yield TooSmall()
 
     def on_mount(self) -> None:
-        self.sight = Sight(self.smartsort.keyboard)
+        self.sight, self._ahead = Sight(self.smartsort.keyboard), Sight(self.smartsort.keyboard)
         rows = self.query_one(PeopleRows)
         rows.can_focus = False
         rows.likeness = self._likeness
@@ -150,6 +162,22 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         rows = self.query_one(PeopleRows)
         at = rows.cursor
         self.sight.shows(rows.found[at].id if at < len(rows.found) else rows.new_name or None)
+        if self._foresee is not None:
+            self._foresees(None)
+            # Who only stands first was chosen by no one yet.
+            chosen = at > 0 or rows.marked or self.query_one(Input).value.strip()
+            work(self, "foreseen", self._look_ahead, self._foresee if chosen else None, latest_only=True)
+
+    async def _look_ahead(self, foresee: Foresee | None) -> None:
+        await asyncio.sleep(AHEAD_SECONDS)
+        if foresee is not None and (choices := self._choices()):
+            self._foresees(await foresee(choices[0]))
+
+    def _foresees(self, foreseen: BulkActionResult | None) -> None:
+        self._foreseen = foreseen
+        # Not None: what comes by itself has to be seen first.
+        self._ahead.shows(foreseen.preview if foreseen is not None else "")
+        self.query_one("#picker-foreseen", Static).update(foreseen.text if foreseen is not None else "")
 
     def action_move(self, rows: int) -> None:
         self.query_one(PeopleRows).action_move(rows)
@@ -168,15 +196,20 @@ class PersonPicker(Dialog[list[PersonChoice]]):
             self.query_one("#picker-note", Static).update(wording.cut(f"marked: {names}", 60))
 
     def action_take(self) -> None:
-        rows = self.query_one(PeopleRows)
         if not self.sight.is_seen:
             self.query_one("#picker-note", Static).update("typed faster than shown: look, then Enter again")
-        elif rows.marked:
-            self.dismiss([_choice(person) for person in rows.marked.values()])
-        elif rows.cursor < len(rows.found):
-            self.dismiss([_choice(rows.found[rows.cursor])])
-        elif rows.new_name:
-            self.dismiss([PersonChoice(name=rows.new_name[:300], create=True)])
+        elif choices := self._choices():
+            self.agreed = self._foreseen if self._ahead.is_seen else None
+            self.dismiss(choices)
+
+    def _choices(self) -> list[PersonChoice]:
+        """Return whom Enter would take."""
+        rows = self.query_one(PeopleRows)
+        if rows.marked:
+            return [_choice(person) for person in rows.marked.values()]
+        if rows.cursor < len(rows.found):
+            return [_choice(rows.found[rows.cursor])]
+        return [PersonChoice(name=rows.new_name[:300], create=True)] if rows.new_name else []
 
     def on_row_list_clicked(self) -> None:
         self.action_take()

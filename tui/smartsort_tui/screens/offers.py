@@ -73,8 +73,11 @@ class OfferingArea(AreaScreen):
         if self._offers is not None:
             bar, offer, key = self.query_one(OfferBar), self._next_offer(), self.key("review.best")
             bar.display = offer is not None or self.AREA != "review"
-            text = f"best next: {offer.text}" if offer is not None else "Single photos come next"
-            bar.set_parts([Part(f" {key}", "best", "bar--key"), Part(f" {text} ", "best")])
+            is_best = bool(self._offers) and self._offers[0] is not offer
+            when = "then" if is_best else "best next"
+            text = f"{when}: {offer.text}" if offer is not None else "Single photos come next"
+            here = [Part(" This settles most.")] if is_best else []
+            bar.set_parts([*here, Part(f" {key}", "best", "bar--key"), Part(f" {text} ", "best")])
 
     def _next_offer(self) -> Offer | None:
         ids, at = self.offered_ids(), self.query_one(RowList).cursor

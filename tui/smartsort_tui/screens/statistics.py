@@ -135,6 +135,9 @@ class StatisticsScreen(AreaScreen):
         if summary.photos_per_decision is not None:
             each = f"for each of {summary.decisions} decisions"
             lines.append(f"{summary.photos_per_decision:g} photos left review {each}")
+        if summary.photos_per_key_press is not None:
+            each = f"for each of {summary.key_presses} key presses"
+            lines.append(f"{summary.photos_per_key_press:g} photos left review {each}")
         if (faces := summary.review_faces) is not None and faces.photos:
             lines.append(f"faces of {faces.measured} of {faces.photos} photos in review measured")
         return Content.styled("\n".join(lines), "$foreground-muted")

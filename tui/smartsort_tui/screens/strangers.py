@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from textual import on
@@ -14,6 +15,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from smartsort.api.schemas.decisions import BulkActionResult
 from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.strangers import MarkFaces, NameFaces, StrangerGroup, Strangers
@@ -205,17 +207,26 @@ class StrangersScreen(OfferingArea):
             work(self, "dialog", self._name_faces, self._chosen(group), is_certain=is_certain)
 
     async def _name_faces(self, chosen: list[StrangerGroup], *, is_certain: bool) -> None:
-        photos = wording.count(len(_faces(chosen, self._left_out)), "photo")
-        picker = PersonPicker(None, likeness={}, title=f"Who is on these {photos}?")
+        faces = _faces(chosen, self._left_out)
+
+        def named(person: PersonChoice) -> NameFaces:
+            return NameFaces(faces=faces, person=person, dry_run=True)
+
+        async def foresee(person: PersonChoice) -> BulkActionResult | None:
+            with suppress(ApiProblem):  # said when it is asked for
+                return await self.smartsort.client.decide_faces("name", named(person))
+            return None
+
+        title = f"Who is on these {wording.count(len(faces), 'photo')}?"
+        picker = PersonPicker(None, likeness={}, title=title, foresee=None if is_certain else foresee)
         work(self, "picker", picker.load, self)
         choices: list[PersonChoice] | None = await self.app.push_screen_wait(picker)
         if choices and is_certain:
-            faces = _faces(chosen, self._left_out)
             locked = MarkFaces(faces=faces, kind="locked", person=choices[0], dry_run=True)
             await self._decide("mark", locked, f"Certainly {choices[0].name}, for good?")
         elif choices:
-            asked = NameFaces(faces=_faces(chosen, self._left_out), person=choices[0], dry_run=True)
-            await self._decide("name", asked, f"Name them {choices[0].name}?")
+            question = f"Name them {choices[0].name}?"
+            await self._decide("name", named(choices[0]), question, picker.agreed)
 
     def action_mark(self, kind: Any) -> None:
         if (group := self.rows.current) is not None and self.sight.is_seen:
@@ -249,14 +260,17 @@ class StrangersScreen(OfferingArea):
     def action_verdicts(self) -> None:
         self.app.push_screen(Verdicts())
 
-    async def _decide(self, what: str, asked: NameFaces, question: str) -> None:
-        """Show what it would do, ask, and do exactly that."""
-        foreseen = await self.answer(lambda client: client.decide_faces(what, asked))
+    async def _decide(
+        self, what: str, asked: NameFaces, question: str, agreed: BulkActionResult | None = None
+    ) -> None:
+        """Show what it would do, ask, and do exactly that. `agreed` was shown and asked already."""
+        foreseen = agreed or await self.answer(lambda client: client.decide_faces(what, asked))
         if foreseen is None:
             return
-        text = Content(foreseen.text or "Nothing can be done with them now.")
-        if not await self.app.push_screen_wait(Preview(question, text, doable=foreseen.done > 0)):
-            return
+        if agreed is None or not agreed.done:
+            text = Content(foreseen.text or "Nothing can be done with them now.")
+            if not await self.app.push_screen_wait(Preview(question, text, doable=foreseen.done > 0)):
+                return
         # Apart from the question, which may be given up while nothing has been changed.
         work(self, "decisions", self._send, NameFaces(preview=foreseen.preview), foreseen.text, what)
 

@@ -94,6 +94,10 @@ class Summary(ResponseModel):
     """Decisions of humans about photos in review. A bulk action is one."""
     photos_per_decision: float | None = None
     """Photos that left review by them, for each decision. Null before the first."""
+    key_presses: int = 0
+    """Keys that were pressed for decisions. Scripts press none, and the page counts none."""
+    photos_per_key_press: float | None = None
+    """Photos that left review by decisions with a key, for each key. Null before the first."""
     queue_total: int = 0
     queue_age: dict[str, int] = {}
     """Waiting photos by age: `hour`, `day`, `week`, `older`."""

@@ -245,3 +245,14 @@ def m069_shown_plans(db: Database) -> None:
     """When each photo of Immich was last judged otherwise. Folders have the person whose they are."""
     db.conn.execute("ALTER TABLE observed ADD COLUMN judged INTEGER NOT NULL DEFAULT 0")
     db.conn.execute("UPDATE observed SET folders = NULL, due = max(due, 2) WHERE folders IS NOT NULL")
+
+
+@migrations()
+def m070_key_presses(db: Database) -> None:
+    """How many keys a human pressed for a decision, where its client says so."""
+    db.conn.execute(
+        """CREATE TABLE key_presses (
+            event_id INTEGER PRIMARY KEY REFERENCES events(id),
+            keys INTEGER NOT NULL CHECK (keys > 0)
+        ) STRICT"""
+    )
