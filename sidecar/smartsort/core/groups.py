@@ -16,8 +16,8 @@ from smartsort.core.similarity import AROUND_YEARS
 
 LINKED = 0.36
 """Two faces that are less alike are not linked: of weak models one unrelated pair in 700
-is as much alike, which alone joins nobody. Chosen on half of the people of real faces, this and `NEAREST` do no
-better on the other half (`tests.bench.halves`)."""
+is as much alike, which alone joins nobody. Chosen on half of the people of real faces, this and
+`NEAREST` do no better on the other half (`tests.bench.halves`)."""
 
 JOINED, DOUBTS = 0.36, (0.30, 0.22, 0.14)
 """How alike two clusters have to be in the mean to be one person, and how far one pair is from that mean.
