@@ -144,7 +144,8 @@ class Index:
         picture_hashes.put_video(self._db, number, found.looks)
 
     def alike(self, found: Frames) -> list[int]:
-        return picture_hashes.videos_alike(self._db, found.looks, 1 << 30)
+        others = picture_hashes.videos_in_common(self._db, found.looks, 1 << 30)
+        return sorted(i for i, theirs in others.items() if same_video(theirs, found.looks))
 
     @property
     def rows(self) -> int:

@@ -23,7 +23,7 @@ from smartsort.files.blur import turned
 from smartsort.files.contact_sheet import TILE, Mark, contact_sheet, face_sheet
 from smartsort.files.frames import beginnings, frames, pictures_at
 from smartsort.files.media import Kind
-from smartsort.files.perceptual_hash import looks_like
+from smartsort.files.perceptual_hash import looks_like, same_video
 from smartsort.files.probe import MAX_PIXELS, opened, probe, read_metadata
 from smartsort.files.shown import shown
 from smartsort.files.signatures import HEAD_BYTES, format_of
@@ -125,6 +125,7 @@ TASKS: dict[str, Callable[..., Any]] = {
     "shows": shows,
     "frames": lambda path, copies: frames(path, copies=copies),
     "frames_sheet": frames_sheet,
+    "same_video": lambda _path, one, other: same_video(one, other),
 }
 
 

@@ -27,6 +27,7 @@ from smartsort.files.contact_sheet import ACROSS, Mark
 from smartsort.files.decoder import OUT_OF_MEMORY, time_limit
 from smartsort.files.frames import Frames
 from smartsort.files.metadata import Metadata
+from smartsort.files.perceptual_hash import Look
 from smartsort.files.probe import MAX_PIXELS, Probe, recognise
 from smartsort.files.resources import Budget, budget
 
@@ -173,6 +174,10 @@ class Decoders:
         """
         answer = self._ask("frames", [path], (copies,))[0]
         return Frames(problem=answer) if isinstance(answer, str) else answer
+
+    def same_video(self, one: Sequence[Look], other: Sequence[Look]) -> bool:
+        """As `smartsort.files.perceptual_hash.same_video`, False where comparing them takes too long."""
+        return self._ask("same_video", [""], (list(one), list(other)))[0] is True
 
     def frames_sheet(
         self, path: str, times: Sequence[float], labels: Sequence[str], marks: Sequence[Sequence[Mark]]

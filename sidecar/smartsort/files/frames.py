@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from smartsort.files import perceptual_hash, videos
 from smartsort.files.perceptual_hash import Look
-from smartsort.files.player import Player
+from smartsort.files.player import Player, uneven
 from smartsort.files.probe import opened
 from smartsort.files.signatures import HEAD_BYTES, format_of
 from smartsort.files.structure import Broken, Reader
@@ -32,16 +32,23 @@ SHORT_SIDE = 1080
 """Pixels. Faces that count are large enough on it, and a frame takes some 200 kB."""
 
 _LOOKS_A_SECOND = 6
-_MOST_LOOKS = 256
-"""Frames that are compared with others at the moments, and as many key frames of the whole."""
+_MOST_LOOKS = 512
+"""Frames that are compared with others at the moments."""
 
-_KEY_FRAMES, _KEY_SECONDS = 96, 6.0
-"""So many key frames do while they are no further apart than so many seconds. Measured: of ten minutes, 96
-find as many copies as 256. Of half an hour they miss each one with both ends cut."""
+_KEY_FRAMES, _KEY_SECONDS, _MOST_KEY_FRAMES = 96, 6.0, 600
+"""So many key frames of the whole do while they are no further apart than so many seconds. The third is the
+most. Measured: of ten minutes, 96 find as many copies as 256. Of half an hour they miss each one with both
+ends cut."""
 
-_WINDOW, _OF_A_WINDOW = 0.75, 0.6
-"""Seconds of video at each moment, and at least this share of the time that `_MOST_LOOKS` key frames are
-apart. A copy that begins elsewhere has other key frames: enough of them fall into such windows."""
+_WINDOW = 0.75
+"""Seconds of video at each moment, at least. A copy that begins elsewhere has other key frames, and enough of
+them fall into such windows. Their lengths differ, so that no distance of key frames misses all of them."""
+
+
+def _windows(seconds: float) -> float:
+    """Return how much of a video all windows have together: one key frame of a copy in 24 lies in them."""
+    return min(seconds / 25, max(12.0, seconds / 40), 64.0)
+
 
 _GREY = 160
 """Pixels of the long side of what sharpness and likeness are measured on."""
@@ -158,7 +165,7 @@ def _looked_through(
 ) -> Frames:
     player = Player(container, stream)
     seconds = player.duration()
-    window = max(_WINDOW, _OF_A_WINDOW * seconds / _MOST_LOOKS) if copies else 0.0
+    window = max(_WINDOW, _windows(seconds) / len(grid(seconds))) if copies else 0.0
     found = _pass(player, seconds, short_side, window)
     if len(found.chosen) < FEWEST and player.last < 0.9 * seconds:
         # It ends before it says. All that there is counts as the whole.
@@ -167,7 +174,7 @@ def _looked_through(
         return Frames(seconds, problem="none of its frames can be decoded")
     kept = _fewer(found.chosen)
     if copies:
-        apart = max(1.0, min(seconds / _KEY_FRAMES, _KEY_SECONDS), seconds / _MOST_LOOKS)
+        apart = max(1.0, min(seconds / _KEY_FRAMES, _KEY_SECONDS), seconds / _MOST_KEY_FRAMES)
         for at, frame in player.key_frames(seconds, apart):
             look = perceptual_hash.picture_hash(_small(frame))
             found.looks += [] if look is None else [Look(at, look)]
@@ -188,7 +195,7 @@ def _pass(player: Player, seconds: float, short_side: int, window: float) -> _Fo
     for number, moment in enumerate(moments):
         following = moments[number + 1] if number + 1 < len(moments) else moment + step
         apart, looks, is_reached = min(step / 2, 1 / _LOOKS_A_SECOND), 0, False
-        for at, decoded in player.around(moment, following, apart, window):
+        for at, decoded in player.around(moment, following, apart, window * uneven(number)):
             if at <= before:
                 continue
             before, candidate = at, _candidate(decoded, at)

@@ -100,13 +100,21 @@ _NEAR = 0.13
 _OTHER = 45
 """Bits in which frames differ that show another scene. In between, the camera or somebody moved."""
 
-_SHARED, _MOMENTS, _SPREAD = 0.7, 3, 0.5
+_SHARED, _MOMENTS, _SPREAD = 0.85, 3, 0.4
 """The share of the moments of both that have to look alike, at least how many, and how far apart they lie: a
-share of what both show. So much of the shorter video the longer one has to show, too."""
+share of what both show. Opening titles that two films share are less of them."""
+
+_COMMON = 0.5
+"""So much of the shorter video the longer one has to show."""
 
 _CLOSER, _NOISE = 0.5, 5
-"""Where the camera stands still, all frames are alike. Those of one moment have to be more so: they differ in
-this share of the bits that those of other moments differ in, or in so many that encoding explains it."""
+"""Of one moment are frames that differ in this share of the bits in which other moments differ. Where the
+camera moves those are many: the two frames need not be of the very same time. Where it stands still they are
+few, and so many bits are noise of the encoder."""
+
+_AROUND, _STILL = 10.0, 0.03
+"""Seconds around a moment in which a camera that stands still shows the same, and at which share it does.
+One that moves may come by the same place again."""
 
 _Moments = Sequence[tuple[float, int]]
 
@@ -119,10 +127,12 @@ def same_video(one: Sequence[Look], other: Sequence[Look]) -> bool:
         for there, look in theirs:
             differing.setdefault(round((at - there) / _SHIFT), []).append(differing_bits(value, look))
     needed = min(_MOMENTS, max(len(mine), len(theirs)))
+    near = {shift: sum(one <= _OTHER for one in bits) for shift, bits in differing.items()}
     likely = sorted(
         (mean(bits), shift)
         for shift, bits in differing.items()
-        if sum(one <= ALIKE for one in bits) >= needed and _common(mine, theirs, shift * _SHIFT)
+        if near[shift] and sum(near.get(shift + part, 0) for part in (-1, 0, 1)) >= needed
+        if _common(mine, theirs, shift * _SHIFT)
     )[:_TRIED]
     return any(
         _Fit(mine, theirs, (shift + part / 4) * _SHIFT).is_one(needed)
@@ -139,7 +149,7 @@ def _common(mine: _Moments, theirs: _Moments, shift: float) -> tuple[float, floa
     """Return from when to when both show something, None when it is too little."""
     begin, end = max(mine[0][0], theirs[0][0] + shift), min(mine[-1][0], theirs[-1][0] + shift)
     shorter = min(mine[-1][0] - mine[0][0], theirs[-1][0] - theirs[0][0])
-    return (begin, end) if end >= begin + _SPREAD * shorter - _NEAR else None
+    return (begin, end) if end >= begin + _COMMON * shorter - _NEAR else None
 
 
 class _Fit:
@@ -155,8 +165,15 @@ class _Fit:
             near = min(range(max(0, place - 1), min(place + 1, len(times))), key=lambda i: abs(times[i] - at))
             if abs(times[near] - at) <= _NEAR:
                 self._bits.append(differing_bits(value, theirs[near][1]))
-                if self._bits[-1] <= ALIKE:
+                if self._bits[-1] <= ALIKE or self._bits[-1] <= self._limit(at, value):
                     self._alike.append(at)
+
+    def _limit(self, at: float, value: int) -> float:
+        """Return in how many bits a frame of this moment may differ, by how far those of others do."""
+        others = (
+            differing_bits(value, look) for there, look in self._theirs if abs(there + self._shift - at) > 1
+        )
+        return min(_OTHER, _CLOSER * min(others, default=2 * _OTHER))
 
     def is_one(self, needed: int) -> bool:
         """Return whether enough moments look alike, all over what both show, and those more than others."""
@@ -174,13 +191,12 @@ class _Fit:
         )
 
     def _still(self) -> float:
-        """Return in how many bits looks of other moments of one scene differ, many if there are none."""
-        return median(
-            [
-                bits
-                for at, value in self._mine
-                for there, look in self._theirs
-                if abs(there + self._shift - at) > 1 and (bits := differing_bits(value, look)) <= _OTHER
-            ]
-            or [_OTHER]
-        )
+        """Return in how many bits other moments of one scene differ, many if there are hardly any."""
+        others = [
+            differing_bits(value, look)
+            for at, value in self._mine
+            for there, look in self._theirs
+            if 1 < abs(there + self._shift - at) <= _AROUND
+        ]
+        alike = [bits for bits in others if bits <= _OTHER]
+        return median(alike) if len(alike) > _STILL * len(others) else 2 * _OTHER

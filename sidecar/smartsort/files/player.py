@@ -23,8 +23,10 @@ SECONDS = 20.0
 LARGE_PIXELS = 10_000_000
 """Of a frame. Of larger ones than 4K only key frames are decoded, one at a time."""
 
-_GOLDEN = 0.618
-"""Steps of equal length could miss those of a copy by as much each time."""
+
+def uneven(number: int) -> float:
+    """Return 0.5 to 1.5: steps of equal length could miss those of a copy by as much each time."""
+    return 0.5 + number * 0.618 % 1
 
 
 class Player:
@@ -87,7 +89,7 @@ class Player:
             reached = at >= moment - 0.001
             if at - passed >= wait or (reached and passed < moment - 0.001):
                 passed, number = at, number + 1
-                wait = apart * (0.5 + number * _GOLDEN % 1)
+                wait = apart * uneven(number)
                 yield at, frame
             begun = at if begun is None else begun
             if reached and onward is None:
@@ -97,7 +99,7 @@ class Player:
 
     def key_frames(self, seconds: float, apart: float) -> Iterator[tuple[float, VideoFrame]]:
         """Key frames from all over it, each decoded by itself, while there is time."""
-        moment, passed = 0.0, -math.inf
+        moment, passed, number = 0.0, -math.inf, 0
         while moment < seconds and not self._is_late:
             packet = self._key_packet(moment)
             if packet is None:
@@ -107,7 +109,8 @@ class Player:
                 passed = at
                 for frame in _decoded(self._stream, (packet, None)):
                     yield at, frame
-            moment = max(moment, at) + apart
+            number += 1
+            moment = max(moment, at) + apart * uneven(number)
 
     def _key_packet(self, moment: float) -> Packet[VideoStream] | None:
         from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import struct
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from sqlite_utils import Database
 
-from smartsort.files.perceptual_hash import ALIKE, Look, differing_bits, keys_alike, parts, same_video
+from smartsort.files.perceptual_hash import ALIKE, Look, differing_bits, keys_alike, parts
 from smartsort.ledger.rows import select
 
 _COMPARED_AT_MOST = 5_000
@@ -54,8 +56,11 @@ def alike(db: Database, value: bytes, before: int) -> list[tuple[int, int]]:
 # --- videos ----------------------------------------------------------------------------------
 
 _MOMENT = struct.Struct("<f32s")
-_INDEXED_AT_MOST = 128
-"""Moments of a video that the index knows, or is asked about. Each is 8 entries, and costs 264 to ask."""
+_INDEXED_SECONDS = 0.7
+"""Between two moments of a video that the index knows. Each is 8 entries. It is asked about all of a copy."""
+
+_VIDEOS_COMPARED = 24
+"""Those with the most in common. All episodes of a series have their opening titles in common."""
 
 
 def put_video(db: Database, photo_id: int, looks: Sequence[Look]) -> None:
@@ -70,24 +75,22 @@ def put_video(db: Database, photo_id: int, looks: Sequence[Look]) -> None:
     )
 
 
-def videos_alike(db: Database, looks: Sequence[Look], before: int) -> list[int]:
-    """Ids below `before` of the videos that show the same moments in the same order, or some of them."""
-    keys = {key for number in _indexed(looks) for key in keys_alike(number)}
-    query = (
-        "SELECT photo_id, hash FROM picture_hashes"
-        " WHERE photo_id IN (SELECT DISTINCT photo_id FROM picture_hash_parts"
-        " WHERE part IN (*) AND photo_id < ? LIMIT ?) AND length(hash) <> 32 ORDER BY photo_id"
-    )
-    rows = dict(select(db, query, sorted(keys), after=(before, _COMPARED_AT_MOST)))
-    stored = {
-        int(i): [Look(*_MOMENT.unpack(part)) for part in _moments(packed)] for i, packed in rows.items()
-    }
-    return sorted(photo_id for photo_id, theirs in stored.items() if same_video(theirs, looks))
+def videos_in_common(db: Database, looks: Sequence[Look], before: int) -> dict[int, list[Look]]:
+    """Return the looks of the videos with an id below `before` that have the most in common with these."""
+    keys = {key for one in looks for key in keys_alike(int.from_bytes(one.hash, "big"))}
+    query = "SELECT photo_id FROM picture_hash_parts WHERE part IN (*) AND photo_id < ?"
+    common = Counter(i for (i,) in select(db, query, sorted(keys), after=(before,)))
+    query = "SELECT photo_id, hash FROM picture_hashes WHERE photo_id IN (*) AND length(hash) <> 32"
+    rows = select(db, query, [i for i, _ in common.most_common(_VIDEOS_COMPARED)])
+    return {int(i): [Look(*_MOMENT.unpack(part)) for part in _moments(packed)] for i, packed in rows}
 
 
-def _indexed(looks: Sequence[Look]) -> list[int]:
-    step = -(-len(looks) // _INDEXED_AT_MOST) or 1
-    return [int.from_bytes(one.hash, "big") for one in looks[::step]]
+def _indexed(looks: Sequence[Look]) -> Iterator[int]:
+    after = -math.inf
+    for one in looks:
+        if one.at >= after:
+            after = one.at + _INDEXED_SECONDS
+            yield int.from_bytes(one.hash, "big")
 
 
 def _moments(packed: bytes) -> Iterator[bytes]:

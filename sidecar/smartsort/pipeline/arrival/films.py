@@ -1,12 +1,15 @@
 """Looks through videos before they are placed: who is in them, and what they look like.
 
-One video at a time, in a decoder of its own that makes way for all others: photos go on as if there were no
-videos. A video that hangs or ends its decoder has cost that one process, and waits for a human.
+One video at a time, in a thread and a decoder of its own, which makes way for all others: photos go on as if
+there were no videos. A video that hangs or ends its decoder has cost that one process, and waits for a human.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from sqlite_utils import Database
 
@@ -21,6 +24,8 @@ from smartsort.ledger.records import Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.routing.near import file_of
 from smartsort.ports import Measuring
+
+_T = TypeVar("_T")
 
 NOT_MEASURED = "smartsort knows no machine learning service (`immich.ml_url`)"
 
@@ -37,10 +42,16 @@ class VideoStage:
         self, context: Context, measure: Measuring | None, decoders: Decoders, *, look: bool
     ) -> None:
         self._context, self._measure, self._decoders, self._look = context, measure, decoders, look
+        self._thread = ThreadPoolExecutor(1, "videos")
 
     def close(self) -> None:
         """End the decoder, also in the middle of a video. Blocking."""
         self._decoders.close()
+        self._thread.shutdown()
+
+    async def _beside(self, work: Callable[[], _T]) -> _T:
+        """Do it in the thread of the videos: those that photos need would be used up by waiting ones."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def step(self) -> bool:
         """Look through one video, False when none waits."""
@@ -49,7 +60,7 @@ class VideoStage:
             return False
         photo = await context.ledger.aread(films.next_video)
         if photo is None:
-            await asyncio.to_thread(self._decoders.release)
+            await self._beside(self._decoders.release)
             return False
         try:
             await self._watch(photo)
@@ -65,7 +76,7 @@ class VideoStage:
         film = await self._film(photo, found)
         at, ledger, alike = self._context.clock.text(), self._context.ledger, list[int]()
         if self._look:  # beside the writer: photos would wait for each video that this one is held against
-            alike = await ledger.aread(lambda db: picture_hashes.videos_alike(db, found.looks, photo.id))
+            alike = await self._beside(lambda: self._alike(found, photo.id))
 
         def write(db: Database) -> None:
             films.put(db, photo, film, at, films.Copies(found.seconds, found.has_sound, tuple(alike)))
@@ -74,6 +85,12 @@ class VideoStage:
         await ledger.awrite(write)
         return film
 
+    def _alike(self, found: Frames, before: int) -> list[int]:
+        """Ids of the older videos that show the same. The decoder compares: Python's lock is for photos."""
+        read = self._context.ledger.read
+        others = read(lambda db: picture_hashes.videos_in_common(db, found.looks, before))
+        return sorted(i for i, looks in others.items() if self._decoders.same_video(looks, found.looks))
+
     async def _frames(self, photo: Photo) -> Frames:
         """Raises FileProblem or StorageError for what cannot be read now, SmartsortError at the end."""
         names = (await self._context.ledger.aread(lambda db: photos.names_of(db, [photo.id])))[photo.id]
@@ -81,7 +98,7 @@ class VideoStage:
         wanted = self._look or self._measure is not None
         if path is None or not wanted:
             return Frames()
-        found = await asyncio.to_thread(self._decoders.frames, path, copies=self._look)
+        found = await self._beside(lambda: self._decoders.frames(path, copies=self._look))
         if isinstance(found, FileVanished):
             return Frames()  # moved meanwhile, as a duplicate is
         if isinstance(found, SmartsortError):
