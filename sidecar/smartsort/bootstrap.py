@@ -209,6 +209,7 @@ class Sidecar:
     connected: bool = False
     _lock: RootLock | None = None
     _workers: ThreadPoolExecutor | None = None
+    _examine: ExamineStage | None = None
 
     async def run(self) -> None:
         """Watch, sort and route until `stop` is called."""
@@ -247,6 +248,8 @@ class Sidecar:
         await asyncio.to_thread(self.context.decoders.close)  # a large photo would hold up the end
         if self._workers is not None:
             self._workers.shutdown(wait=True, cancel_futures=True)
+        if self._examine is not None:
+            await asyncio.to_thread(self._examine.close)
         with suppress(SmartsortError):
             self.context.ledger.write(suspects.clear)
         self.context.ledger.close()
@@ -451,6 +454,7 @@ def _wire(
         Stage("inbox", (), inbox.step, storage),
         Stage("adopt", (), adoption.step, storage),
         Stage("examine", examine.takes, examine_step, storage),
+        Stage("examine large files", examine.takes, examine.large_step, storage),
         Stage("videos", videos.takes, videos.step, storage),
         Stage("deduplicate", deduplicate.takes, deduplicate.step, (*storage, *immich)),
         Stage("place", place_stage.takes, place_step, ()),
@@ -493,6 +497,7 @@ def _wire(
         videos=videos,
         _lock=lock,
         _workers=workers,
+        _examine=examine,
     )
     stages.insert(0, Stage("connection", (), _connection(sidecar), immich))
     checked = Integrity(context, os.path.join(context.layout.root, "backup"), sidecar.runner.stop.is_set)

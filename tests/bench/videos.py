@@ -340,11 +340,10 @@ def _peaks(process: int, ledger: str, count: int) -> tuple[float, float]:
         time.sleep(0.1)
         own = most_mb(process)
         for children in glob.glob(f"/proc/{process}/task/*/children"):
-            with (
-                suppress(OSError, StopIteration),
-                open(children, encoding="ascii") as file,
-            ):  # ended meanwhile
-                most = max([most, *(most_mb(child) for child in file.read().split())])
+            with suppress(OSError), open(children, encoding="ascii") as file:
+                for child in file.read().split():
+                    with suppress(OSError, StopIteration):  # ended meanwhile
+                        most = max(most, most_mb(child))
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as db:
             seen = int(db.execute("SELECT count(*) FROM films").fetchone()[0])
     return own, most

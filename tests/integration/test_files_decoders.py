@@ -22,7 +22,7 @@ from smartsort.files.probe import Probe
 from smartsort.files.problems import FileVanished
 from smartsort.files.resources import Budget, budget
 from smartsort.ledger import key_value, photos
-from smartsort.pipeline.arrival import suspects
+from smartsort.pipeline.arrival import examine, suspects
 
 MIB = 1 << 20
 LITTLE = Budget(2, 60 * MIB, 70 * MIB)
@@ -272,6 +272,34 @@ async def test_a_file_smartsort_died_of_twice_is_not_read_a_third_time(world, mo
 async def until_rest(place):
     while await place.stage("examine"):
         pass
+
+
+async def test_a_large_file_smartsort_died_of_is_read_by_itself(world, monkeypatch):
+    """And by nothing else meanwhile: others would be taken for what it died of."""
+    monkeypatch.setattr(examine, "LARGE_BYTES", 1)
+    place, deaths = world(), []
+
+    class Dead(BaseException):
+        """The process is gone."""
+
+    def probe(_self, paths, _max_pixels=0):
+        deaths.extend(paths)
+        if paths:
+            raise Dead
+        return []
+
+    monkeypatch.setattr(Decoders, "probe", probe)
+    deadly, other = await place.deliver("anna_1.jpg"), await place.deliver("anna_2.jpg")
+    for stage in ("examine large files", "examine"):
+        with pytest.raises(Dead):
+            await place.stage(stage)
+        close_world(place)
+        place = world()
+        assert await place.stage("examine large files") == examine._LATER
+    await place.stage("examine")
+    assert len(deaths) == 2
+    assert place.photo(deadly).state is State.REVIEW
+    assert place.photo(other).state is State.CLAIMED
 
 
 async def test_a_sidecar_that_ends_as_it_should_suspects_nothing(world):

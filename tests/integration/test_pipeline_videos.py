@@ -14,15 +14,18 @@ from PIL import Image
 from tests.live_sidecar import BASE, live_sidecar
 
 from smartsort.confidence import films as confidence_films
+from smartsort.confidence.judge import Measure
 from smartsort.core.model import FaceMark, Film, MarkKind, State
 from smartsort.core.wording import sentence
-from smartsort.demo.samples import FAMILY
+from smartsort.demo.samples import FAMILY, make_samples
 from smartsort.demo.videos import FILMS, Scene, iter_videos, make_video
 from smartsort.files import decoders
 from smartsort.files.problems import FileUnreadable, FileVanished
 from smartsort.ledger import films, photos, picture_hashes
+from smartsort.pipeline.arrival import examine
 
 JOHN, SARAH = FAMILY[:2]
+RESTING = State.FILED, State.REVIEW
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +230,7 @@ def test_nothing_waits_while_a_video_is_held_against_others_and_its_faces_agains
     tmp_path, monkeypatch
 ):
     """Neither the ledger's one writer nor the event loop, on which photos depend."""
-    compared, parted = picture_hashes.videos_alike, confidence_films.tracks
+    compared, parted = picture_hashes.videos_in_common, confidence_films.tracks
     done = []
 
     def comparing(*asked):
@@ -244,7 +247,7 @@ def test_nothing_waits_while_a_video_is_held_against_others_and_its_faces_agains
         done.append("parted")
         return parted(views)
 
-    monkeypatch.setattr(picture_hashes, "videos_alike", comparing)
+    monkeypatch.setattr(picture_hashes, "videos_in_common", comparing)
     monkeypatch.setattr(confidence_films, "tracks", parting)
     with live_sidecar(
         tmp_path / "root", machine_learning=True, settings={"deduplication.near_duplicates": True}
@@ -352,3 +355,96 @@ def test_a_video_that_was_written_on_is_looked_at_again(tmp_path):
         photo_id, seen, again, film = live.sidecar.context.ledger.write(read)
         assert seen == (None, {photo_id})
         assert (again, film) == (photo_id, {})
+
+
+# --- photos go on meanwhile ------------------------------------------------------------------
+
+
+def photo(live, seed, count=2):
+    """Photos of one person each, in the inbox."""
+    folder = live.root.parent / f"drawn {seed}"
+    for sample in make_samples(str(folder), count, seed, size=(320, 240)):
+        hand_in(live, folder / sample.path, f"{seed} {sample.path.rpartition('/')[2]}")
+
+
+def test_photos_are_filed_while_a_video_is_held_against_everybody(tmp_path, monkeypatch):
+    """Also those that Immich is through with later: the recogniser does not wait for the video."""
+    go, held = threading.Event(), threading.Event()
+    plain = Measure._film
+
+    async def slow(measure, *asked):
+        held.set()
+        while not go.is_set():
+            await asyncio.to_thread(go.wait, 0.01)
+        return await plain(measure, *asked)
+
+    monkeypatch.setattr(Measure, "_film", slow)
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        film(live, "held.mp4", Scene(2, (JOHN,)))
+        live.wait_for(held.is_set, "the video to be measured")
+        photo(live, 1)
+        read = live.sidecar.context.ledger.read
+        counts = lambda: read(photos.count_by_state)  # noqa: E731 - asked again and again
+        live.wait_for(lambda: sum(counts().get(s, 0) for s in RESTING) == 2, "the photos to be filed")
+        assert counts()[State.KNOWN] == 1
+        go.set()
+        live.wait_for(lambda: live.all_sorted(3), "the video to be filed")
+        assert places(live)["held.mp4"] == "faces/john_doe"
+
+
+def test_videos_that_wait_for_their_decoder_use_up_no_thread_of_others(tmp_path, monkeypatch):
+    go, asked = threading.Event(), threading.Event()
+    plain = decoders.Decoders.frames
+
+    def slow(*args, **options):
+        asked.set()
+        go.wait(500)
+        return plain(*args, **options)
+
+    monkeypatch.setattr(decoders.Decoders, "frames", slow)
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        film(live, "held.mp4", Scene(2, (JOHN,)))
+        live.wait_for(asked.is_set, "the video to be looked through")
+        read, stage = live.sidecar.context.ledger.read, live.sidecar.videos
+        video = read(films.next_video)
+        waiting = [
+            asyncio.run_coroutine_threadsafe(stage.again(video, Film(unknown="x")), live.loop)
+            for _ in range(50)
+        ]
+        photo(live, 1)
+        live.wait_for(
+            lambda: sum(read(photos.count_by_state).get(s, 0) for s in RESTING) == 2, "the photos to be filed"
+        )
+        for each in waiting[1:]:
+            each.cancel()
+        go.set()
+        live.wait_for(lambda: live.all_sorted(3), "the video to be filed")
+
+
+def test_photos_are_filed_while_a_large_file_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.mp4"
+    make_video(str(path), [Scene(2, (JOHN,))], random.Random(0))
+    go, reading = threading.Event(), threading.Event()
+    plain = examine.digests
+
+    def slow(name, *expected):
+        if name.endswith("large.mp4"):
+            reading.set()
+            go.wait(500)
+        return plain(name, *expected)
+
+    monkeypatch.setattr(examine, "LARGE_BYTES", path.stat().st_size, raising=False)
+    monkeypatch.setattr(examine, "digests", slow)
+    with live_sidecar(tmp_path / "root", machine_learning=True) as live:
+        hand_in(live, path, "large.mp4")
+        live.wait_for(reading.is_set, "it to be read")
+        photo(live, 1)
+        read = live.sidecar.context.ledger.read
+        try:
+            live.wait_for(
+                lambda: sum(read(photos.count_by_state).get(s, 0) for s in RESTING) == 2, "the photos"
+            )
+        finally:
+            go.set()
+        live.wait_for(lambda: live.all_sorted(3), "the video to be filed")
+        assert places(live)["large.mp4"] == "faces/john_doe"

@@ -360,14 +360,22 @@ def get(db: Database, photo_id: int) -> Photo | None:
     return found[0] if found else None
 
 
-def in_state(db: Database, states: State | Sequence[State], limit: int, after: int = 0) -> list[Photo]:
+def in_state(
+    db: Database,
+    states: State | Sequence[State],
+    limit: int,
+    after: int = 0,
+    *,
+    of_bytes: tuple[int, int] = (0, 1 << 62),
+) -> list[Photo]:
     """Return photos in one of the states, oldest first, at most `limit`, with an id above `after`.
 
-    Photos with a problem are left out. They have another turn after `retry_problems`.
+    `of_bytes`: from how many bytes on, and below how many. Photos with a problem are left out. They have
+    another turn after `retry_problems`.
     """
     wanted = [states] if isinstance(states, State) else states
-    where = "state IN (*) AND id > ? AND problem IS NULL ORDER BY id LIMIT ?"
-    return _select(db, where, wanted, (after, limit))
+    where = "state IN (*) AND id > ? AND size >= ? AND size < ? AND problem IS NULL ORDER BY id LIMIT ?"
+    return _select(db, where, wanted, (after, *of_bytes, limit))
 
 
 def with_problem(db: Database, limit: int) -> list[Photo]:

@@ -47,7 +47,7 @@ _OLDEST = 50
 
 _STAGES = {
     State.ARRIVED: ("inbox", "downloads"),
-    State.CLAIMED: ("examine",),
+    State.CLAIMED: ("examine", "examine large files"),
     State.HASHED: ("deduplicate", "connection"),
     State.UNIQUE: ("place", "connection"),
     State.PLACED: ("recognise", "connection"),

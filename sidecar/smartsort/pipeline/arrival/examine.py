@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,7 +40,13 @@ SLICE_BYTES = 8_000_000
 SLICE_PHOTOS = 32
 """What one worker thread is given in one go: handing over a small file takes longer than reading it."""
 
+LARGE_BYTES = 100_000_000
+"""Of a file that is read beside the others, which would wait for seconds or minutes: a film."""
+
 BATCH_OF_CHECKSUMS = 1000
+
+_LAST, _LATER = 19, 1.0
+"""The niceness of the thread that reads large files, and seconds until it looks again."""
 
 _UNREAD = Probe(Kind.OTHER, "")
 """Of a file that is still to be decoded."""
@@ -71,16 +79,44 @@ class ExamineStage:
     ) -> None:
         self._context, self._router, self._workers, self._look = context, router, workers, look
         self._suspects = Suspects(context.ledger)
+        self._reader = ThreadPoolExecutor(1, "large files", initializer=os.nice, initargs=(_LAST,))
+
+    def close(self) -> None:
+        """Wait for the large file that is being read. Blocking."""
+        self._reader.shutdown(cancel_futures=True)
+
+    async def large_step(self) -> bool | float:
+        """Examine one large file, False when none was waiting. Raises as `step` does."""
+        context = self._context
+        if not context.enabled():
+            return False
+        if await self._suspects.deaths():
+            return _LATER  # `step` reads by itself what may have ended smartsort
+        batch = await context.ledger.aread(
+            lambda db: photos.in_state(db, State.CLAIMED, 1, of_bytes=(LARGE_BYTES, sys.maxsize))
+        )
+        if not batch:
+            return False
+        await self._suspects.begin([batch[0].id], "large")
+        names = await context.ledger.aread(lambda db: photos.names_of(db, [batch[0].id]))
+        loop = asyncio.get_running_loop()
+        read = await loop.run_in_executor(self._reader, self._examine_all, batch, names, {})
+        await self._note([(batch[0], read[0])])
+        await self._suspects.begin([], "large")
+        return True
 
     async def step(self) -> bool:
         """Examine one batch, False when nothing was waiting. Raises StorageError (a folder is at fault)."""
         context = self._context
         if not context.enabled():
             return False  # an unreadable file would be routed
-        batch = await context.ledger.aread(lambda db: photos.in_state(db, State.CLAIMED, BATCH))
+        deaths = await self._suspects.deaths()
+        of_bytes = (0, sys.maxsize if deaths else LARGE_BYTES)
+        batch = await context.ledger.aread(
+            lambda db: photos.in_state(db, State.CLAIMED, BATCH, of_bytes=of_bytes)
+        )
         if not batch:
             return False
-        deaths = await self._suspects.deaths()
         suspect = next((photo for photo in batch if photo.id in deaths), None)
         if suspect is not None:
             batch = [suspect]

@@ -27,6 +27,7 @@ class Suspects:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._deaths: dict[int, int] | None = None
+        self._reading: dict[str, list[int]] = {}
 
     async def deaths(self) -> dict[int, int]:
         """Return how often smartsort died while it read each, by photo id.
@@ -37,9 +38,11 @@ class Suspects:
             self._deaths = await self._ledger.awrite(_take_over)
         return self._deaths
 
-    async def begin(self, photo_ids: Sequence[int]) -> None:
-        """Write down that these are about to be read, and nothing else is."""
-        await self._ledger.awrite(lambda db: key_value.put(db, _READING, list(photo_ids)))
+    async def begin(self, photo_ids: Sequence[int], reader: str = "") -> None:
+        """Write down that these are about to be read, and nothing else is by this reader."""
+        self._reading[reader] = list(photo_ids)
+        reading = sorted(i for ids in self._reading.values() for i in ids)
+        await self._ledger.awrite(lambda db: key_value.put(db, _READING, reading))
 
     async def end(self, photo_id: int) -> None:
         """Smartsort has read it and is alive."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import singledispatchmethod
 
 from smartsort.core import recogniser_messages as message
 from smartsort.core.model import Face, State
 from smartsort.errors import ImmichRejected, ImmichUnreachable
+from smartsort.files.media import Kind
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area, Member, Photo
@@ -19,11 +20,14 @@ from smartsort.pipeline.recognition.place import PlaceStage
 from smartsort.pipeline.recognition.unassigned import Unassigned
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 from smartsort.pipeline.routing.people import People
-from smartsort.pipeline.routing.route import Router
+from smartsort.pipeline.routing.route import PhotoEvidence, Router
 from smartsort.ports import Listed
 
 AT_ONCE = 8
 """Concurrent requests for faces. More only queue up inside Immich."""
+
+VIDEO_SECONDS = 0.2
+"""How long photos that are finished meanwhile wait for the evidence of a video that is concluded alone."""
 
 
 class CommandExecutor:
@@ -46,6 +50,9 @@ class CommandExecutor:
             detection_check,
             unassigned,
         )
+        self._measuring: dict[
+            tuple[int, str | None, tuple[Face, ...]], asyncio.Task[list[PhotoEvidence]]
+        ] = {}
         self.photos: dict[int, Photo] = {}
         """The photos that commands are about, as the ledger has them."""
 
@@ -177,10 +184,31 @@ class CommandExecutor:
         given_up = [(self.photos[c.photo], c.gave_up) for c in command.conclusions if c.gave_up]
         entries = await self.evidence_builder.given_up(given_up)
         known = [(self.photos[c.photo], c.faces) for c in command.conclusions if not c.gave_up]
-        done = await self._router.route([*entries, *await self.evidence_builder.build(known)])
+        done = await self._router.route([*entries, *await self._evidence(known)])
         if done:
             self._context.wakeups.notify(State.HASHED, State.UNIQUE)
         return message.Concluded(set(done))
+
+    async def _evidence(self, known: Sequence[tuple[Photo, tuple[Face, ...]]]) -> list[PhotoEvidence]:
+        """Return the evidence of photos, and of those videos of which it is complete.
+
+        A video is held against everybody, or looked through again. That goes on beside, and the recogniser
+        concludes it once more.
+        """
+        videos = [one for one in known if one[0].media_kind == Kind.VIDEO.value]
+        self._measuring = {one: task for one, task in self._measuring.items() if one[0] in self.photos}
+        tasks = []
+        for photo, faces in videos:
+            key = photo.id, photo.asset_id, faces
+            if key not in self._measuring:
+                task = asyncio.create_task(self.evidence_builder.build([(photo, faces)]))
+                self._measuring[key] = task
+            tasks.append(key)
+        entries = await self.evidence_builder.build([one for one in known if one not in videos])
+        if tasks and not entries:  # most take no longer
+            await asyncio.wait([self._measuring[key] for key in tasks], timeout=VIDEO_SECONDS)
+        over = [self._measuring.pop(key) for key in tasks if self._measuring[key].done()]
+        return [*entries, *(entry for task in over for entry in task.result())]
 
     def _asset(self, photo_id: int) -> str:
         return self.photos[photo_id].asset_id or ""
