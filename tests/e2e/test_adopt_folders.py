@@ -234,7 +234,7 @@ def test_the_downloads_of_an_older_tool_count_as_known(live, tmp_path, pictures)
     older(tmp_path / "old" / "media.db", rows)
     before = picture_of(tmp_path / "old")
     done = adopt(live, old)
-    assert (done["downloads_known"], done["taken"]) == (3, 1)
+    assert (done["downloads_known"], done["downloads_there"], done["taken"]) == (3, 2, 1)
     assert done["downloads"].endswith("media.db")
     assert places(live, SortedFolder(old)) == {"john_doe/a.jpg": ["faces/john_doe/a.jpg"]}
     known = [live.client().get(f"{BASE}/known/{digest}").json() for digest in digests[:3]]

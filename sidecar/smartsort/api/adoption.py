@@ -145,6 +145,7 @@ def _report(found: Preview, token: str) -> AdoptionPreview:
         left=[LeftFile(path=shown(one.path), why=shown(one.why)) for one in found.left],
         downloads=shown(wanted.downloads) if wanted.downloads is not None else None,
         downloads_known=found.downloads,
+        downloads_there=found.downloads_there,
         preview=token,
     )
 

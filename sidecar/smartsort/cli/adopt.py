@@ -128,7 +128,10 @@ def _show(found: dict[str, Any]) -> None:
             "has it as an upload, that upload gets the person of the folder."
         )
     if found["downloads"] is not None:
-        click.echo(f"{found['downloads']} tells of {found['downloads_known']} files that were downloaded.")
+        click.echo(
+            f"{found['downloads']} tells of {found['downloads_known']} files that were downloaded. "
+            f"{found['downloads_there']} of them are where it says, and count as known."
+        )
     if found["copied"]:
         from rich.filesize import decimal
 

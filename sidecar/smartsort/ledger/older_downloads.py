@@ -51,9 +51,16 @@ def beside(folder: str) -> list[str]:
     return found
 
 
-def count(path: str) -> int:
-    """Return how many files with a SHA-256 the table knows. Raises DownloadsUnusable."""
-    return sum(len(chunk) for chunk in chunks(path))
+def count(path: str) -> tuple[int, int]:
+    """Return how many files with a SHA-256 the table knows, and how many of them lie where it says.
+
+    A path that the tool saw in another container leads nowhere. Raises DownloadsUnusable.
+    """
+    known = there = 0
+    for chunk in chunks(path):
+        known += len(chunk)
+        there += sum(os.path.isfile(row.file_path) for row in chunk)
+    return known, there
 
 
 def chunks(path: str) -> Iterator[Sequence[OlderDownload]]:

@@ -81,6 +81,7 @@ class AdoptionPreview(ResponseModel):
         left=[],
         downloads=None,
         downloads_known=0,
+        downloads_there=0,
         preview="vX3kT0yGm6Zk2mE0xqPz1w",
     )
 
@@ -107,6 +108,8 @@ class AdoptionPreview(ResponseModel):
     """The database of an older tool that would be taken over."""
     downloads_known: Count
     """Files that it knows by SHA-256."""
+    downloads_there: Count
+    """Of these the files that lie where it says. The others count for nothing."""
     preview: str
     """Give it to `/adopt/apply` to do exactly this."""
 

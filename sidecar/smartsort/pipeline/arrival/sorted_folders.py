@@ -73,7 +73,8 @@ class Preview:
     before: int = 0
     """Photos that were adopted before."""
     downloads: int = 0
-    """Files that the older tool knows."""
+    downloads_there: int = 0
+    """Files that the older tool knows, and how many of them lie where it says."""
 
     def leave(self, path: str, why: str) -> None:
         """Count a file that stays."""
@@ -159,7 +160,7 @@ def preview(context: Context, wanted: Wanted, people: Sequence[Person], ignore: 
             found.folders.append(one)
     found.free_bytes = space(context.folder(Area.TEMP)).bytes
     if wanted.downloads is not None:
-        found.downloads = older_downloads.count(wanted.downloads)
+        found.downloads, found.downloads_there = older_downloads.count(wanted.downloads)
     return found
 
 
