@@ -29,6 +29,9 @@ from smartsort.core.event_kinds import EventKind
 from smartsort.ledger import adopted, events
 from smartsort.ledger.records import Event
 
+LISTED = 10_000
+"""Photos of an undo that have a result each. Of further ones only what failed has."""
+
 _ADMINS = "event {} belongs to a change of settings. Undoing it needs a token with the scope admin"
 
 
@@ -235,14 +238,18 @@ class Reversing(Acting):
                 await self._restore_settings(settings, actor)
             group = await self._group(what, actor, groups[0].id if len(groups) == 1 else None)
         results: list[ActionResult] = []
-        done = 0
+        done = unlisted = 0
         while done < len(found):
             rest = found[done : done + BATCH]
             wave = await self._context.ledger.aread(lambda db, rest=rest: undoing.wave(db, rest))  # type: ignore[misc]
-            results += [one for one in wave if isinstance(one, ActionResult)]
-            results += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
+            told = [one for one in wave if isinstance(one, ActionResult)]
+            told += await self._rearrange.run([one for one in wave if isinstance(one, Plan)], actor, group)
+            if len(results) >= LISTED:
+                unlisted += sum(one.ok for one in told)
+                told = [one for one in told if not one.ok]
+            results += told
             done += len(wave)
-        return Batch((*results, *left), group)
+        return Batch((*results, *left), group, unlisted=unlisted)
 
     async def _foresee_undo(
         self, found: Sequence[Event], versions: Mapping[int, str]

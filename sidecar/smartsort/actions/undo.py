@@ -97,6 +97,9 @@ def _taken_back(newest_first: Iterable[Event]) -> set[int]:
     return found
 
 
+_UNREAD: dict[str, Any] = {}
+
+
 def members(db: Database, group: Event) -> list[Event]:
     """Return the events of a bulk action, newest first. Without their data: there may be a million."""
     rows = db.conn.execute(
@@ -105,7 +108,7 @@ def members(db: Database, group: Event) -> list[Event]:
         (group.id,),
     )
     return [
-        Event(i, at, intern(by), intern(kind), photo, {}, undoes, "")
+        Event(i, intern(at), intern(by), intern(kind), photo, _UNREAD, undoes, "")
         for i, at, by, kind, photo, undoes in rows
     ]
 

@@ -92,6 +92,8 @@ class Batch:
     event: int | None = None
     undoes: int | None = None
     settings: tuple[int, ...] = ()
+    unlisted: int = 0
+    """Further photos that were acted on, without a result of their own: there may be a million."""
 
     def __iter__(self) -> Iterator[ActionResult]:
         return iter(self.results)
@@ -102,7 +104,7 @@ class Batch:
     @property
     def done(self) -> int:
         """Photos that were (or, in a dry run, would be) acted on."""
-        return sum(one.ok for one in self.results)
+        return sum(one.ok for one in self.results) + self.unlisted
 
     @property
     def failed(self) -> int:

@@ -12,7 +12,7 @@ import pytest
 from tests.earlier_library import UPLOADS, folders, lose_the_ledger, on_another_mount, ref
 from tests.fakes import FakeClock, World, close_world, content_of, picture, write
 
-from smartsort.actions import undo
+from smartsort.actions import reversal, undo
 from smartsort.actions.values import IMMICH
 from smartsort.api.explanations import explained
 from smartsort.audit.audit import Audit
@@ -76,6 +76,19 @@ async def test_the_audit_is_content_with_photos_that_are_only_known(library):
     assert Audit(library.world.context.layout).run().findings == []
     await library.world.actions.undo_last("ann", actor="ann")
     assert Audit(library.world.context.layout).run().findings == []
+
+
+async def test_an_undo_of_many_lists_the_first_and_counts_the_others(library, monkeypatch):
+    """A million links are one event. A result of each would fill the memory."""
+    monkeypatch.setattr(reversal, "LISTED", 1)
+    monkeypatch.setattr(undo, "BATCH", 1)
+    monkeypatch.setattr(reversal, "BATCH", 1)
+    linked = (await library.apply()).done
+    undone = await library.world.actions.undo_last("ann", actor="ann")
+    assert linked > 2
+    assert (len(undone.results), undone.failed) == (1, 0)
+    assert undone.done >= linked
+    assert library.links() == []
 
 
 async def test_nothing_ever_removes_an_original(library):

@@ -226,6 +226,7 @@ class BulkActionResult(ResponseModel):
     """What a bulk action did, or in a dry run would do. Undo `event` to reverse all of it."""
 
     decided: list[ActionResultView]
+    """Of an undo the first 10,000 photos, and all that failed."""
     done: int
     failed: int
     event: int | None = None
