@@ -383,7 +383,8 @@ def _wire(
     actions = Actions(context, people, runtime_settings, measure)
     adoption = AdoptionStage(context, people, claimer, actions, AdoptedUploads(context, evidence_builder))
     deleted = Deleted(context, actions, following_of(settings))
-    observing = Observing(context, people, EvidenceBuilder(context, people, None, measure))
+    earlier = EvidenceBuilder(context, people, None, measure)
+    observing = Observing(context, people, earlier, actions.link_clips)
     backfill = BackfillStage(context, actions, observing, deleted)
     recheck = RecheckStage(
         context,

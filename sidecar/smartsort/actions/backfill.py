@@ -12,19 +12,20 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from smartsort.actions.acting import Acting
-from smartsort.actions.plan import Plan
+from smartsort.actions.join import beside
+from smartsort.actions.plan import Plan, source_of
 from smartsort.actions.reevaluate import reevaluated
 from smartsort.actions.undo import AUTOMATIC
 from smartsort.actions.values import ActionRefused, ActionResult, Batch, PreviewGone
 from smartsort.core.backfill import Fate, fate
 from smartsort.core.decision import decide
 from smartsort.core.event_kinds import EventKind
-from smartsort.core.model import Evidence, State
+from smartsort.core.model import Evidence, Outcome, State
 from smartsort.core.what_if import Move, Place, place_of
 from smartsort.ledger import events, observed, photos
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.observed import ALL, Progress
-from smartsort.ledger.records import NewEvent, Photo
+from smartsort.ledger.records import Area, Member, NewEvent, Photo
 from smartsort.pipeline.engine.context import Context
 from smartsort.pipeline.recheck.deleted import Deleted
 from smartsort.pipeline.recheck.observing import RECENT, Observing
@@ -124,6 +125,25 @@ class Backfilling(Acting):
 
             await context.ledger.awrite(write)
             return batch
+
+    async def link_clips(self, ids: Sequence[int]) -> Batch:
+        """Link clips beside photos that have their links: Immich has made them Live Photos since."""
+
+        def plan(photo: Photo, before: Arrangement) -> Plan | ActionResult:
+            clip = source_of(before.names, Member.VIDEO)
+            links = [n for n in before.names if n.area is not Area.ORIGINAL]
+            plan = Plan(photo, before, EventKind.BACKFILLED, EventKind.BACKFILLED.value, filed=False)
+            if clip is not None and clip.area is Area.ORIGINAL:
+                plan.planned = beside(before, links, clip)
+            if not plan.planned:
+                return plan.failed("nothing_to_do", f"photo {photo.id} has no clip without a link")
+            plan.person = photo.person_name
+            plan.data = {"outcome": Outcome.SORTED.value, "people": [photo.person_name]}
+            return plan
+
+        async with self._lock:
+            progress = await self._context.ledger.aread(observed.progress)
+            return await self._act(ids, plan, AUTOMATIC, (State.FILED,), dry_run=False, group=progress.group)
 
     async def is_undone(self, event_id: int) -> bool:
         """Return whether an event is taken back."""

@@ -230,6 +230,8 @@ def _put_clips(
         if clip is not None:
             columns, values = (*name, "path"), (*name.values(), to_ledger(clip))
             insert(db, "OR IGNORE INTO names", columns, [values])
+            if there is not None:
+                db.conn.execute("UPDATE observed SET due = 2 WHERE due = 0 AND photo_id = ?", (photo_id,))
 
 
 def _put_people(db: Database, changed: Sequence[tuple[int, Mapping[str, str]]]) -> None:

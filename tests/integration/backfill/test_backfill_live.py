@@ -62,6 +62,23 @@ async def test_a_clip_that_was_taken_at_another_time_is_found_by_its_id(library)
     assert library.world.server.calls_made["owned_asset"] == 1
 
 
+async def test_a_clip_that_immich_finds_out_later_joins_its_photo_and_is_undone_with_it(library):
+    live(library)
+    photo = library.world.server.asset_at("anna_0.jpg")
+    clip_id, photo.clip_id = photo.clip_id, None
+    await library.apply()
+    assert library.links() == BOTH[:1]
+    photo.clip_id = clip_id
+    await library.plan()
+    assert library.links() == BOTH
+    assert Audit(library.world.context.layout).run().findings == []
+    undone = await library.world.actions.undo_last("ann", actor="ann")
+    assert undone.failed == 0
+    assert library.links() == []
+    await library.plan()
+    assert library.links() == []
+
+
 async def test_equal_names_make_no_clip(library):
     library.upload("anna_0.mov", visibility="hidden")
     library.upload("anna_0.jpg")

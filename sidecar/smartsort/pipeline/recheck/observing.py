@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -86,7 +86,14 @@ class _Lying(NamedTuple):
 class Observing:
     """Lists and judges photos of Immich. Raises ImmichError. Nothing is lost then."""
 
-    def __init__(self, context: Context, people: People, evidence_builder: EvidenceBuilder) -> None:
+    def __init__(
+        self,
+        context: Context,
+        people: People,
+        evidence_builder: EvidenceBuilder,
+        link_clips: Callable[[Sequence[int]], Awaitable[object]],
+    ) -> None:
+        self._link_clips = link_clips
         self._context, self._people, self._evidence_builder = context, people, evidence_builder
         self._pace = Pace(lambda: context.tuning.requests_per_minute, context.clock.monotonic)
         self._user_id: str | None = None
@@ -258,6 +265,8 @@ class Observing:
         rows = await context.ledger.aread(lambda db: photos.by_ids(db, list(named)))
         # What is filed follows a new name by itself (smartsort.pipeline.recheck.renames).
         filed = {photo.id for photo in rows if photo.state not in JUDGED}
+        if filed:
+            await self._link_clips(list(filed))
         rows = [photo for photo in rows if photo.id not in filed]
         await self._people.refresh()
         await self._people.keep_up(
