@@ -5,7 +5,7 @@ from tests.bench.ledgers import count, fill
 from tests.bench.scale import operations
 
 from smartsort.core.backfill import Fate
-from smartsort.ledger import observed, photos
+from smartsort.ledger import deletions, observed, photos
 from smartsort.ledger.database import Ledger
 from smartsort.pipeline.recovery import reconcile
 
@@ -68,6 +68,7 @@ def earlier(tmp_path_factory):
             ledger.write(lambda db, first=first: observed.observe(db, listed(first), "2026-01-01"))
         rows = [(i + 1, Fate.LINK, {"anna": "Anna"}) for i in range(size)]
         ledger.write(lambda db, rows=rows: observed.judged(db, rows))
+        ledger.write(lambda db: deletions.note(db, [(1, "a-0", "x")], "new", "2026-01-01"))
     yield opened
     for ledger in opened.values():
         ledger.close()
@@ -88,6 +89,8 @@ OF_EARLIER_PHOTOS = {
     "a person with another name": lambda db: observed.changed_people(db, {"p1": "Annette"}),
     "the next links": lambda db: observed.waiting(db, Fate.LINK, 500, 100, undone_since=0),
     "what was judged since": lambda db: observed.fresh(db, 100),
+    "what a user has deleted": lambda db: deletions.new_originals(db, ["a-1", "a-2"]),
+    "deletions of originals": deletions.of_originals,
 }
 
 

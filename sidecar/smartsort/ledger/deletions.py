@@ -85,8 +85,9 @@ def at_paths(db: Database, paths: Iterable[str]) -> dict[str, Found]:
 
 def of_originals(db: Database) -> list[Deletion]:
     """Return those of photos that were in Immich before smartsort."""
+    # `+area` here and below: by their photos. SQLite would rather begin with the names of all originals.
     query = (
-        "SELECT photo_id FROM names WHERE area = 'original' AND photo_id IN (SELECT photo_id FROM deletions)"
+        "SELECT photo_id FROM names WHERE +area = 'original' AND photo_id IN (SELECT photo_id FROM deletions)"
     )
     those = {row[0] for row in db.conn.execute(query)}
     return [row for row in rows(db) if row.photo_id in those]
@@ -96,7 +97,7 @@ def new_originals(db: Database, asset_ids: Sequence[str]) -> list[tuple[int, str
     """Photo, asset, path in Immich and state of photos from before smartsort whose deletion is not known."""
     query = (
         "SELECT p.id, p.asset_id, n.path, p.state FROM photos AS p JOIN names AS n ON n.photo_id = p.id"
-        " AND n.area = 'original' AND n.member = 'photo' WHERE p.asset_id IN (*) AND NOT EXISTS"
+        " AND +n.area = 'original' AND n.member = 'photo' WHERE p.asset_id IN (*) AND NOT EXISTS"
         " (SELECT 1 FROM deletions AS d WHERE d.photo_id = p.id AND d.asset_id = p.asset_id)"
     )
     return [(i, asset, from_ledger(path), State(at)) for i, asset, path, at in select(db, query, asset_ids)]

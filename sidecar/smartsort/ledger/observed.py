@@ -129,7 +129,7 @@ class Known(NamedTuple):
 
 def known(db: Database, asset_ids: Sequence[str]) -> dict[str, Known]:
     """Return what is known of these assets. Others are missing."""
-    # CROSS: in this order. SQLite would rather begin with the names of all originals.
+    # CROSS and `+`: in this order. SQLite would rather begin with the names of all originals.
     query = (
         "SELECT p.asset_id, p.id, p.state, n.path, o.people, c.path FROM photos AS p"
         " CROSS JOIN observed AS o ON o.photo_id = p.id CROSS JOIN names AS n ON n.photo_id = p.id"

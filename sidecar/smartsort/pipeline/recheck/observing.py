@@ -151,9 +151,9 @@ class Observing:
         context, seen = self._context, []
         live: dict[str, Owned] = {}
         counts = {"outside": 0, "missing": 0}
-        ids = [one.id for one in listed]
-        unknown = context.ledger.read(lambda db: observed.unknown(db, ids))
-        known = context.ledger.read(lambda db: observed.known(db, ids))
+        with_clip = [one.id for one in listed if one.clip_id]
+        unknown = context.ledger.read(lambda db: observed.unknown(db, [one.id for one in listed]))
+        known = context.ledger.read(lambda db: observed.known(db, with_clip))
         wanted: list[Owned] = []
         for one in listed:
             before = known.get(one.id)
