@@ -9,6 +9,7 @@ from tests.fakes import World, close_world
 
 from smartsort.actions import ActionRefused, PersonSelector
 from smartsort.core.model import MarkKind, State
+from smartsort.core.person_ref import PersonRef
 from smartsort.ledger import face_marks, photos
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 
@@ -70,6 +71,14 @@ async def test_a_group_is_named_at_once_and_what_has_more_faces_waits_for_that(p
     assert {photo: place.places(photo) for photo in faces} == before
     assert faces_in_immich(place) == immich
     place.check()
+
+
+@pytest.mark.parametrize("wanted", [["Anna"], ["Anna", "Dora"], []])
+async def test_who_is_named_by_hand_is_wanted(place, wanted):
+    place.sidecar.runtime_settings.set_list("whitelist", [PersonRef(name) for name in wanted], "eva")
+    [photo] = await delivered(place, "stranger_1.jpg")
+    [named] = await place.actions.name_faces(stranger_on(place, photo), DORA, "eva")
+    assert (named.action, place.places(photo)) == ("approved", ["faces/dora/stranger_1.jpg"])
 
 
 @pytest.mark.parametrize("heard", [False, True])

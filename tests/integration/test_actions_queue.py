@@ -8,6 +8,7 @@ import pytest
 from tests.fakes import World, close_world, picture
 
 from smartsort.actions import PersonSelector
+from smartsort.actions.values import ActionResult, unless_storage
 from smartsort.ledger import review
 
 
@@ -57,14 +58,36 @@ async def test_what_was_put_off_comes_last_across_pages(place):
         assert walk(place, limit=limit) == expected
 
 
+async def test_a_search_finds_a_backslash(place):
+    await place.deliver("none_\\_1.jpg")
+    await place.deliver("none_2.jpg")
+    await place.settle()
+    assert walk(place, limit=3, search="\\") == walk(place, limit=3, search="_\\_") == ["none_\\_1.jpg"]
+
+
+async def test_an_action_on_a_photo_that_is_not_there_says_so(place):
+    [gone] = await place.actions.approve([999], [PersonSelector("Anna")], "eva")
+    assert (gone.action, gone.code, gone.problem) == ("failed", "not_found", "there is no photo 999")
+
+
+def test_of_what_a_preview_promised_only_changes_since_are_named_so():
+    done, full, gone = (
+        ActionResult(1, "approved", event=3),
+        ActionResult(1, "failed", problem="the disk is full", code="storage"),
+        ActionResult(1, "failed", problem="it is filed by now", code="conflict"),
+    )
+    assert [unless_storage(one).action for one in (done, full, gone)] == ["approved", "failed", "changed"]
+
+
 async def test_a_category_and_a_search_narrow_it(place):
     await filled(place)
     assert walk(place, limit=2, category="unwanted_person") == ["carl_8.jpg", "carl_5.jpg", "carl_2.jpg"]
     assert walk(place, limit=2, search="NONE_1") == ["none_10.jpg", "none_1.jpg"]
     assert walk(place, limit=2, search="blacklisted") == ["carl_8.jpg", "carl_5.jpg", "carl_2.jpg"]
     assert walk(place, limit=3, search="source1", category="unwanted_person") == ["carl_5.jpg"]
-    # What LIKE takes for a wildcard is a letter like any other.
+    # What LIKE takes for a wildcard is a letter like any other, and so is what takes that away.
     assert walk(place, limit=3, search="%") == walk(place, limit=3, search="a_i_o") == []
+    assert walk(place, limit=3, search="\\") == []
     read = place.ledger.read
     assert read(lambda db: review.total(db, search="carl")) == 3
     assert read(review.total) == 11

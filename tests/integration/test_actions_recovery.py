@@ -235,7 +235,9 @@ async def test_the_retention_time_removes_only_what_is_older_and_only_what_was_t
         world.clock.pass_by(days=11)
         acted = {a.photo_id: a for a in await world.actions.purge_expired(30)}
         assert {i: a.action for i, a in acted.items()} == {old: "purged", edited: "failed"}
+        assert acted[edited].code == "changed_by_hand"
         assert "other bytes" in acted[edited].problem
+        assert world.photo(edited).problem == acted[edited].problem
         assert world.photo(old).state is State.PURGED
         assert [world.photo(i).state for i in (kept, young, edited)] == [
             State.REVIEW,

@@ -209,6 +209,23 @@ async def test_a_bulk_approval_leaves_out_what_it_was_not_asked_for(place):
     assert batch.done == 3
 
 
+async def test_a_bulk_approval_says_of_a_person_that_nobody_wants_their_photos(place):
+    photo = await one(place, "none_1.jpg")
+
+    async def kinds(who):
+        [foreseen] = await place.actions.approve([photo], [who], "eva", dry_run=True)
+        return set(foreseen.kinds)
+
+    zoe = PersonSelector("Zoe", create=True)
+    assert await kinds(PersonSelector("Carl")) == await kinds(zoe) == set()
+    place.sidecar.runtime_settings.set_list("blacklist", [PersonRef("Carl"), PersonRef("Zoe")], "eva")
+    assert await kinds(PersonSelector("Carl")) == await kinds(zoe) == {"blacklisted"}
+    place.sidecar.runtime_settings.set_list("blacklist", [], "eva")
+    place.sidecar.runtime_settings.set_list("whitelist", [PersonRef("Carl")], "eva")
+    assert await kinds(PersonSelector("Carl")) == set()
+    assert await kinds(zoe) == {"not_whitelisted"}
+
+
 async def test_several_people_get_a_name_each(place):
     photo = await one(place, "anna+bella_1.jpg")
     [acted] = await place.actions.approve([photo], [PersonSelector("Anna"), PersonSelector("Bella")], "eva")

@@ -16,10 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.fakes import World, append, close_world, picture, shorten
 
 from smartsort.actions import NoSuchEvent, NotUndoable, PersonSelector
+from smartsort.actions import undo as undoing
 from smartsort.actions.rearrange import Rearrange
+from smartsort.core.event_kinds import EventKind
 from smartsort.core.model import State
 from smartsort.errors import ImmichUnreachable
 from smartsort.ledger import arrangement, events, feedback, photos, review
+from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Event, NewEvent
 
 BELLA = [PersonSelector("Bella")]
 OPERATIONS = int(os.environ.get("SMARTSORT_TEST_OPERATIONS", "150"))
@@ -174,6 +178,32 @@ async def test_what_was_taken_back_already_is_said(place):
         await place.actions.undo(10_000, "eva")
     with pytest.raises(NotUndoable, match=r"\(accepted\)"):
         await place.actions.undo(last_event(place, photo, "accepted"), "eva")
+
+
+@pytest.mark.parametrize(
+    ("since", "why"),
+    [
+        (
+            {"state": State.PURGED, "events": {"given_back": True}},
+            "was given back to its folder. Adopt the folder again",
+        ),
+        ({"state": State.PURGED, "events": {}}, "was removed for good when its time in the trash had ended"),
+        ({"state": State.REVIEW}, "is review, no longer filed"),
+    ],
+)
+async def test_a_filing_whose_photo_is_elsewhere_says_why_it_stays(place, since, why):
+    photo = await one(place, "anna_1.jpg")
+    happened = [NewEvent(EventKind.UNDONE, photo, since["events"], "eva")] if "events" in since else []
+    change = Change(photo, state=since["state"], events=tuple(happened))
+    place.ledger.write(lambda db: photos.apply(db, [change], place.clock.text()))
+    [refused] = await place.actions.undo(last_event(place, photo, "sorted"), "eva")
+    assert (refused.code, refused.problem) == ("not_undoable", f"photo {photo} {why}")
+
+
+async def test_an_action_on_a_photo_that_is_not_there_cannot_be_taken_back(place):
+    nowhere = Event(10_000, place.clock.text(), "eva", "approved", 999, {}, None, "")
+    refused = place.ledger.read(lambda db: undoing.plan(db, nowhere))
+    assert (refused.code, refused.problem) == ("not_undoable", "event 10000 (approved) cannot be undone")
 
 
 async def test_only_the_newest_action_of_a_photo_can_be_taken_back(place):

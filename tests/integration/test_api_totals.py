@@ -53,6 +53,29 @@ def test_a_filed_photo() -> None:
     assert counts(ACCEPTED, SORTED) == FILED
 
 
+def test_photos_count_by_the_way_they_came() -> None:
+    adopted = event(2, "folder_adopted", {"source": "folder"})
+    assert counts(event(1, "accepted")) == {"accepted": 1}
+    assert counts(ACCEPTED, adopted) == {"accepted:phone": 1, "accepted:folder": 1}
+
+
+def test_what_an_old_decision_does_not_say_counts_for_nothing() -> None:
+    assert counts(event(1, "sorted")) == {"sorted": 1}
+    assert counts(event(1, "reviewed")) == {"reviewed": 1}
+    assert counts(event(1, "reevaluated", {"category": "duplicates"})) == {"duplicates": 1}
+    assert {key[0] for key in tally([SORTED])} == {local_day(NOON)}
+    assert What.MISSED not in {key[1] for key in tally([SORTED])}
+
+
+def test_the_last_word_of_a_human_counts_whatever_it_is() -> None:
+    approved = event(3, "approved", {"people": ["Zoë"]})
+    expected = {"accepted:phone": 1, "reviewed:unidentified": 1}
+    for kind in ("rejected", "removed_in_immich"):
+        history = (ACCEPTED, REVIEWED, approved, event(4, kind))
+        assert counts(*history) == expected | {"rejected": 1}
+        assert counts(*history, event(5, "undone", undoes=4)) == expected | {"approved": 1}
+
+
 def test_two_people_count_for_both() -> None:
     both = event(2, "sorted", {"people": ["John Doe", "Zoë"]})
     assert counts(both) == {"sorted": 1, "person:john_doe": 1, "person:zoë": 1}

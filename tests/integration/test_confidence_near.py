@@ -17,7 +17,7 @@ from smartsort.core.model import State
 from smartsort.core.wording import sentence
 from smartsort.files.perceptual_hash import ALIKE, differing_bits
 from smartsort.files.probe import probe
-from smartsort.ledger import decisions, events
+from smartsort.ledger import decisions, events, photos
 
 
 def drawing(seed: int, size=(640, 480), *, quality=90, fmt="JPEG", exif_date=False, flip=False) -> bytes:
@@ -93,6 +93,8 @@ async def test_a_smaller_copy_goes_to_duplicates_and_the_better_one_is_named(wor
     assert "The other is the better copy: 0.3 megapixels against 0.1" in said
     assert "when it was taken" in said
     assert world.photo(second).duplicate_of == first
+    copy = world.ledger.read(lambda db: photos.last_decision(db, second))[4].near_copy
+    assert (copy.photo_id, copy.asset_id) == (first, world.photo(first).asset_id)
 
 
 async def test_the_better_copy_may_come_second(world):

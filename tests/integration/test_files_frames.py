@@ -2,6 +2,7 @@
 
 import gc
 import io
+import itertools
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import weakref
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -22,10 +24,11 @@ from tests.footage import FORMATS, footage
 
 from smartsort.files import decoders as module
 from smartsort.files.decoders import Decoders
-from smartsort.files.frames import FEWEST, MOST, Frames, frames, grid, pictures_at
+from smartsort.files.frames import _CURVES, FEWEST, MOST, Frames, frames, grid, pictures_at
 from smartsort.files.perceptual_hash import Look, same_video
 from smartsort.files.player import Player
 from smartsort.files.resources import Budget
+from smartsort.files.videos import NothingToSee, _video_of
 
 SOMEBODY = (Cast(3, 0, 100),)
 
@@ -125,6 +128,13 @@ def test_hdr_is_as_bright_as_an_ordinary_screen_shows_it(trc, made):
     assert brightest[0] > 100
 
 
+def test_hlg_has_no_step_and_grows():
+    """Its two curves meet in the middle."""
+    shown = [_CURVES[18](n / 1000) for n in range(1001)]
+    assert all(0 <= after - before <= 3 for before, after in itertools.pairwise(shown[10:]))
+    assert (shown[0], shown[-1]) == (0, 255)
+
+
 def test_every_scene_of_a_short_video_has_a_frame(made):
     """The background changes at 20 s, in the middle between two moments."""
     found = frames(made(Film(6.0, (), start=17.3)))
@@ -156,6 +166,13 @@ def test_what_shows_nothing_says_why(data, tmp_path):
     found = frames(str(tmp_path / "x"))
     assert found.frames == ()
     assert found.problem
+
+
+@pytest.mark.parametrize(("sound", "why"), [([1], "sound"), ([], "no video in it")])
+def test_a_container_without_a_video_says_what_it_is(sound, why):
+    container = SimpleNamespace(streams=SimpleNamespace(video=[], audio=sound))
+    with pytest.raises(NothingToSee, match=f"^{why}$"):
+        _video_of(container)
 
 
 def test_a_film_of_two_hours_is_not_read_to_its_end(made):

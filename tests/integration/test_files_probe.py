@@ -14,6 +14,7 @@ from tests.footage import FORMATS, footage, with_cover
 
 from smartsort.files.frames import frames
 from smartsort.files.media import Kind
+from smartsort.files.metadata import of_picture
 from smartsort.files.probe import probe
 from smartsort.files.problems import FileUnreadable, FileVanished, NotAFile
 from smartsort.files.structure import Reader
@@ -361,6 +362,7 @@ def test_old_and_odd_movies(probed):
     old = movie[int.from_bytes(movie[:4], "big") :]
     # Without the box that tells its type, sample offsets are wrong; only the format is still known.
     assert probed(old).extension == "mov"
+    assert [probed(box(kind, bytes(20)) + old).extension for kind in (b"free", b"skip")] == ["mov", "mov"]
     assert probed(movie + bytes(1000)).problem is None
     assert probed(movie + b"\0\0\x10\0SEFT trailer of a phone").problem is None
     large = box(b"ftyp", b"isom") + b"\0\0\0\1mdat" + struct.pack(">Q", 16 + 100) + bytes(100)
@@ -378,8 +380,25 @@ def test_canon_cr3_and_heif_brands(probed):
     assert (found.width, found.height) == (640, 360)
     assert found.metadata.taken == datetime(2024, 5, 17, tzinfo=UTC)
     assert probed(cr3[:-1]).problem
+    for others in ((160, 120), (800, 400)):  # the largest counts, wherever it stands
+        more = box(b"trak", box(b"tkhd", bytes(76), struct.pack(">II", *(n << 16 for n in others))))
+        two = cr3.replace(index, box(b"moov", index[8:] + more))
+        assert (probed(two).width, probed(two).height) == max((640, 360), others)
     avif = picture("AVIF").replace(b"ftypavif", b"ftypmif1", 1)
     assert probed(avif).extension == "avif"
+
+
+def test_a_bare_stream_of_jpeg_xl_tells_no_length(probed):
+    assert (probed(b"\xff\x0a" + bytes(200)).extension, probed(b"\xff\x0a" + bytes(200)).problem) == (
+        "jxl",
+        None,
+    )
+
+
+def test_a_picture_says_in_its_xmp_when_it_was_taken():
+    found = of_picture(None, b'<rdf:Description xmp:CreateDate="2020-01-02T03:04:05Z" MotionPhoto="1"/>')
+    assert (found.taken, found.motion_photo) == (datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC), True)
+    assert (of_picture(None, None).taken, of_picture(b"damaged", None).taken) == (None, None)
 
 
 def test_matroska_says_its_length_or_does_not(probed):
@@ -479,3 +498,5 @@ def test_other_raw_photos(probed):
     crw = b"II\x1a\0\0\0HEAPCCDR" + bytes(100) + struct.pack("<H", 3) + bytes(30) + struct.pack("<I", 88)
     assert (probed(crw).extension, probed(crw).problem) == ("crw", None)
     assert probed(crw[:60]).problem
+    many = crw.replace(struct.pack("<H", 3), struct.pack("<H", 0xFF01))
+    assert probed(many).problem == "CRW ends in the middle"

@@ -22,7 +22,7 @@ from smartsort.core.model import (
     State,
     Suggestion,
 )
-from smartsort.ledger import events, key_value, outbox, photos, shards
+from smartsort.ledger import arrangement, events, key_value, outbox, photos, shards
 from smartsort.ledger.copies import copies_of, located
 from smartsort.ledger.database import Ledger
 from smartsort.ledger.photos import Change, NewPhoto, StaleChange
@@ -495,3 +495,15 @@ def test_a_scan_that_is_asked_for_while_the_same_one_is_on_its_way_is_told_too(l
     ledger.write(lambda db: outbox.post_once(db, "scan", {"shard": 1}, AT))
     ledger.write(lambda db: outbox.delivered(db, [told.id]))
     assert due(ledger) == ["scan"]
+
+
+def test_of_a_photo_that_is_shown_again_nothing_is_left_to_take_back(ledger):
+    photo = add(ledger)
+
+    def told(visibility):
+        data = {"asset_id": "a", "visibility": visibility}
+        ledger.write(lambda db: outbox.post(db, "visibility", photo, data, AT))
+        return ledger.read(lambda db: arrangement.read(db, [photo]))[photo].told
+
+    assert told("archive") == told("archive") == (("visibility", "archive"),)
+    assert told("timeline") == ()

@@ -258,6 +258,27 @@ async def test_undone_in_smartsort_and_emptied_in_immich_it_gets_a_new_asset(wor
     assert not world.ledger.read(deletions.rows)
 
 
+async def test_whose_photo_it_is_waits_until_immich_has_found_the_faces_of_a_new_asset(world, monkeypatch):
+    async def none_yet(_):
+        return ()
+
+    def untold():
+        return world.ledger.read(lambda db: outbox.untold(db, [photo_id]))
+
+    [photo_id] = await filed(world, "anna_1.jpg")
+    trash(world, "anna_1.jpg")
+    await recheck(world)
+    await world.actions.undo_photo(photo_id, "maria")
+    forget(world, "anna_1.jpg")
+    with monkeypatch.context() as patch:
+        patch.setattr(world.server, "faces", none_yet)
+        await recheck(world, 3)
+        await world.tell(minutes=3)
+        assert untold() == {photo_id}
+    await world.tell(minutes=60)
+    assert untold() == set()
+
+
 async def test_a_photo_rejected_here_and_restored_there_comes_back(world):
     [photo_id] = await filed(world, "anna_1.jpg")
     trash(world, "anna_1.jpg")

@@ -183,6 +183,8 @@ async def test_a_picture_that_comes_after_its_half_takes_it_in(world, half):
     assert kinds(world, 1)[-1] == "folded"
     assert event_of(world, "folded", 1).data["into"] == 2
     assert event_of(world, "joined", 2).data["joined"] == [f"stranger_1.{half}"]
+    [refused] = await world.actions.undo(event_of(world, "reviewed", 1).id, "maria")
+    assert (refused.code, refused.problem) == ("not_undoable", "photo 1 is part of photo 2 since that came")
     pending = world.ledger.read(
         lambda db: db.conn.execute("SELECT photo_id FROM review_queue WHERE action = 'pending'").fetchall()
     )
@@ -299,6 +301,7 @@ async def test_a_joining_is_taken_back_and_the_half_goes_on_by_itself(world):
     assert files(world, "faces") == ["anna/anna_1.MOV", "anna/anna_1.jpg"]
     assert world.photo(2).original_name == "anna_1.MOV"
     assert kinds(world, 1)[-2:] == ["split", "undone"]
+    assert event_of(world, "undone", 1).data["of"] == "joined"
     world.check()
     for event, why in ((joined.id, "undone already"), (undone.event, "cannot be undone")):
         with pytest.raises(NotUndoable, match=why):

@@ -9,10 +9,13 @@ from collections import Counter
 
 import pytest
 from PIL import Image
-from tests.fakes import World, picture
+from tests.disks import without_links
+from tests.fakes import World, append, picture
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
+from smartsort.errors import RootUnavailable, StorageError
+from smartsort.files.placement import Placer
 from smartsort.ledger import events, photos, review, statistics
 
 pytestmark = pytest.mark.usefixtures("ways_to_look")
@@ -219,6 +222,78 @@ async def test_killed_between_ledger_and_drop_the_name_in_review_goes_at_the_nex
     assert again.places(photo_id) == ["faces/anna/stranger_1.jpg"]
     assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
     await again.sidecar.close()
+
+
+def open_acts(world: World) -> list[tuple[int, str]]:
+    return [(i.photo_id, i.act) for i in world.ledger.read(photos.open_intents)]
+
+
+async def test_copies_leave_review_with_what_travels_along(tmp_path):
+    """Without hard links each name is a file of its own. It goes because the other has the same bytes."""
+    world = World(os.fspath(tmp_path / "root"), placer=lambda guard: Placer(without_links(), guard))
+    photo_id = await world.deliver("stranger_1.jpg", xmp=b"<x/>")
+    await world.settle()
+    assign(world, "stranger_1.jpg", "Anna")
+    await recheck(world)
+    assert sorted(world.places(photo_id)) == ["faces/anna/stranger_1.jpg"]
+    assert os.listdir(os.path.join(world.root, "review", "unidentified")) == []
+    assert sorted(os.listdir(os.path.join(world.root, "faces", "anna"))) == [
+        "stranger_1.jpg",
+        "stranger_1.jpg.xmp",
+    ]
+    assert open_acts(world) == []
+    world.check()
+    await world.sidecar.close()
+
+
+async def test_a_copy_stays_in_review_when_the_other_is_damaged_meanwhile(tmp_path):
+    def damage(step: str) -> None:
+        if step == "route:committed" and library:
+            before = os.stat(library[0])
+            os.truncate(library[0], 0)
+            append(library[0], bytes(before.st_size))
+
+    library: list[str] = []
+    world = World(
+        os.fspath(tmp_path / "root"),
+        checkpoint=damage,
+        placer=lambda guard: Placer(without_links(), guard),
+    )
+    [photo_id] = await deliver(world, "stranger_1.jpg")
+    assign(world, "stranger_1.jpg", "Anna")
+    library += [world.context.absolute(n) for n in world.names(photo_id) if n.area == "library"]
+    await recheck(world)
+    assert world.places(photo_id) == ["faces/anna/stranger_1.jpg"]
+    assert os.listdir(os.path.join(world.root, "review", "unidentified")) == ["unknown_stranger_1.jpg"]
+    # To wait does not help: it is the audit's now.
+    assert (open_acts(world), world.context.needs_recovery) == ([], set())
+    await world.sidecar.close()
+
+
+@pytest.mark.parametrize("stay", [1, 2])
+async def test_what_cannot_leave_review_now_leaves_it_later(world, monkeypatch, stay):
+    def refuse(placer, batch):
+        if stay == len(batch):
+            raise RootUnavailable("the folder is gone")
+        return [StorageError("the disk reports an error"), *remove(placer, batch[1:])]
+
+    remove = Placer.remove
+    ids = await deliver(world, "stranger_1.jpg", "stranger_2.jpg")
+    for n in (1, 2):
+        assign(world, f"stranger_{n}.jpg", "Anna")
+    with monkeypatch.context() as patch:
+        patch.setattr(Placer, "remove", refuse)
+        await recheck(world)
+    assert [world.photo(i).state for i in ids] == [State.FILED] * 2
+    review_folder = os.path.join(world.root, "review", "unidentified")
+    assert len(os.listdir(review_folder)) == stay
+    assert {act for _, act in open_acts(world)} == {"drop"}
+    assert {photo_id for photo_id, _ in open_acts(world)} == world.context.needs_recovery
+    assert len(open_acts(world)) == stay
+    await world.stage("tidy")
+    assert os.listdir(review_folder) == []
+    assert (open_acts(world), world.context.needs_recovery) == ([], set())
+    world.check()
 
 
 async def test_a_near_copy_stays_one_whoever_is_renamed(tmp_path):

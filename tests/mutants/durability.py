@@ -15,14 +15,18 @@ import ast
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import os
+import resource
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 import click
@@ -62,6 +66,7 @@ NOTED = {("folders", "setdefault"), ("files", "append"), ("pending", "add")}
 CLAIMS = {"link", "rename_exclusive", "_renameat2"}
 FULL = "PRAGMA synchronous = FULL"
 STATEMENTS = ("DELETE FROM intents", "INTO intents", "intents")
+TIMEOUT = "Timeout (>"
 OWN_FOLDERS = ("storage_test/checks.py", "files/capabilities.py")
 """They claim names in an empty folder that they have just made, where nothing can be replaced."""
 FREE_FIRST = """
@@ -192,16 +197,10 @@ def swap(mutant: Mutant) -> None:
     source = (ROOT / mutant.path).read_bytes()
     around: list[str] = []
     node: ast.AST = ast.parse(source)
-    while True:
-        inner = [
-            n
-            for n in ast.iter_child_nodes(node)
-            if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        ]
+    while not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        inner = [n for n in ast.iter_child_nodes(node) if isinstance(n, NAMED)]
         node = next(n for n in inner if n.lineno <= mutant.line <= n.end_lineno)
         around.append(node.name)
-        if not isinstance(node, ast.ClassDef):
-            break
     code = compile(mutant.applied(source), ROOT / mutant.path, "exec", dont_inherit=True)
     module = importlib.import_module(
         ".".join(Path(mutant.path).relative_to(CODE.parent).with_suffix("").parts)
@@ -212,20 +211,55 @@ def swap(mutant: Mutant) -> None:
         found = inspect.getattr_static(found, name)
     if isinstance(found, property):
         found = found.fget
-    inspect.unwrap(getattr(found, "__func__", found)).__code__ = code
+    function = inspect.unwrap(getattr(found, "__func__", found))
+    function.__code__ = code
+    if mutant.line <= node.body[0].lineno:
+        _swap_defaults(mutant, around, function)
     exec(mutant.more, module.__dict__)
+
+
+def _swap_defaults(mutant: Mutant, around: Sequence[str], function: FunctionType) -> None:
+    node: ast.AST = ast.parse(mutant.applied((ROOT / mutant.path).read_bytes()))
+    for name in around:
+        node = next(n for n in ast.iter_child_nodes(node) if isinstance(n, NAMED) and n.name == name)
+
+    def value(of: ast.expr) -> Any:
+        return eval(compile(ast.Expression(of), mutant.path, "eval"), function.__globals__)
+
+    named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    function.__defaults__ = tuple(map(value, node.args.defaults))
+    function.__kwdefaults__ = {each.arg: value(default) for each, default in named if default}
+
+
+def show_children(mutant: Mutant, place: Path) -> None:
+    """Let processes that the tests start import the mutant, too, and the rest as links to the checkout."""
+    *folders, name = Path(mutant.path).parts[1:]
+    inside, source = place, ROOT / CODE.parent
+    for folder, next_one in zip(folders, (*folders[1:], name), strict=True):
+        inside, source = inside / folder, source / folder
+        inside.mkdir()
+        for each in source.iterdir():
+            if each.name not in (next_one, "__pycache__"):
+                (inside / each.name).symlink_to(each)
+    (inside / name).write_bytes(mutant.applied((source / name).read_bytes()))
+    os.environ["PYTHONPATH"] = str(place)
 
 
 class Runner:
     """Processes that have everything imported, forked for one mutant each."""
 
-    def __init__(self, tests: Iterable[str], last: Mapping[str, str]) -> None:
-        self._running: dict[int, tuple[Mutant, int]] = {}
-        self._last = last
-        if pytest.main([*ARGUMENTS, "--collect-only", "-qq", *tests], []):
+    def __init__(self, tests: Iterable[str], more: Iterable[str] = ()) -> None:
+        self._running: dict[int, tuple[Mutant | None, int]] = {}
+        self._arguments = [*ARGUMENTS, "-x", "-qq", *more]
+        with redirect_stdout(io.StringIO()):
+            collected = pytest.main([*self._arguments, "--collect-only", *tests], [])
+        if collected:
             raise click.ClickException("the tests cannot be collected")
 
-    def start(self, mutant: Mutant) -> None:
+    def start(
+        self, mutant: Mutant | None, attempts: Iterable[Sequence[str]], cpu: int = resource.RLIM_INFINITY
+    ) -> int:
+        """Let tests try a mutant, one list after the other, until one fails. `cpu`: seconds it may take."""
         reading, writing = os.pipe()
         sys.stdout.flush()
         child = os.fork()
@@ -236,42 +270,48 @@ class Runner:
             os.dup2(silence, 2)
             status = 70
             try:
-                swap(mutant)
-                last = self._last.get(mutant.name)
-                for tests in ([last], mutant.tests()) if last else (mutant.tests(),):
-                    if status != 1:
-                        status = int(pytest.main([*ARGUMENTS, "-x", "-qq", *tests], [Told(writing)]))
+                resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+                with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
+                    if mutant:
+                        swap(mutant)
+                        show_children(mutant, Path(place))
+                    for tests in attempts:
+                        if status != 1:
+                            status = int(pytest.main([*self._arguments, *tests], [Told(writing)]))
             except BaseException as problem:
                 os.write(writing, f"{problem!r}".encode())
             finally:
                 os._exit(status)
         os.close(writing)
         self._running[child] = mutant, reading
+        return child
 
-    def ended(self) -> tuple[Mutant, str]:
-        """The next mutant that is through, and the test that noticed it, empty without one."""
-        child, status = os.wait()
+    def ended(self, child: int = -1) -> tuple[Any, int, str]:
+        """Return a mutant that is through, the exit code of pytest, and the test that noticed it."""
+        child, status = os.waitpid(child, 0)
         mutant, reading = self._running.pop(child)
         with open(reading) as answer:
             told = answer.read()
-        code = os.waitstatus_to_exitcode(status)
-        if code not in (0, 1):
-            raise click.ClickException(f"{mutant.path}:{mutant.line}: pytest ended with {code}: {told}")
-        return mutant, told if code else ""
+        return mutant, os.waitstatus_to_exitcode(status), told
+
+    def passes(self, test: str) -> bool:
+        """Return True if a test passes without a mutant."""
+        return self.ended(self.start(None, [[test]]))[1] == 0
 
     def __len__(self) -> int:
         return len(self._running)
 
 
 class Told:
-    """Sends the name of the test that failed."""
+    """Sends the name of the test that failed, or what ended it."""
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            os.write(self.handle, report.nodeid.encode())
+            ran_out = TIMEOUT in str(report.longrepr)
+            os.write(self.handle, (TIMEOUT if ran_out else report.nodeid).encode())
 
 
 def key_of(mutant: Mutant) -> str:
@@ -300,11 +340,15 @@ def main(only: str, listing: bool, fresh: bool, processes: int) -> None:
     began = time.monotonic()
     by = {m: known[key_of(m)] for m in chosen if key_of(m) in known}
     waiting = [m for m in chosen if m not in by]
-    runner = Runner(sorted({test for m in waiting for test in m.tests()}), known) if waiting else None
+    runner = Runner(sorted({test for m in waiting for test in m.tests()})) if waiting else ()
     while waiting or runner:
         while waiting and len(runner) < processes:
-            runner.start(waiting.pop(0))
-        mutant, noticed = runner.ended()
+            mutant = waiting.pop(0)
+            last = known.get(mutant.name)
+            runner.start(mutant, ([last], mutant.tests()) if last else (mutant.tests(),))
+        mutant, code, noticed = runner.ended()
+        if code not in (0, 1):
+            raise click.ClickException(f"{mutant.path}:{mutant.line}: pytest ended with {code}: {noticed}")
         by[mutant] = noticed
         click.echo(f"{len(by):3} of {len(chosen)}: {mutant.place} {noticed or 'UNNOTICED'}", err=True)
         if noticed:

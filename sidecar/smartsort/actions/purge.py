@@ -16,7 +16,6 @@ from typing import Any, Protocol
 from sqlite_utils import Database
 
 from smartsort.actions.copies import LAST_COPY, kept_copies
-from smartsort.actions.rearrange import conflict
 from smartsort.actions.values import ActionResult
 from smartsort.errors import ClockJumped, SmartsortError
 from smartsort.files.durable import Pending
@@ -100,16 +99,13 @@ class Purge:
     def _write(
         self, db: Database, photo: Photo, names: Sequence[Name], problem: SmartsortError | None, at: str
     ) -> ActionResult:
-        if problem is not None:
-            log.warning("photo %s stays in the trash: %s", photo.id, problem)
-            kept = Change(photo.id, values={"problem": str(problem)}, intents_done=("purge",))
-            photos.apply(db, [kept], at)
-            return ActionResult(photo.id, "failed", problem=str(problem), code="changed_by_hand")
-        now = photos.get(db, photo.id)
-        if now is None or now.state not in photos.TRASHED:
-            return conflict(db, photo.id)
-        [event] = photos.apply(db, [photos.purged(photo, names)], at)
-        return ActionResult(photo.id, "purged", event=event)
+        if problem is None:
+            [event] = photos.apply(db, [photos.purged(photo, names)], at)
+            return ActionResult(photo.id, "purged", event=event)
+        log.warning("photo %s stays in the trash: %s", photo.id, problem)
+        kept = Change(photo.id, values={"problem": str(problem)}, intents_done=("purge",))
+        photos.apply(db, [kept], at)
+        return ActionResult(photo.id, "failed", problem=str(problem), code="changed_by_hand")
 
     def _remove(
         self, batch: Sequence[Photo], names: dict[int, list[Name]]

@@ -257,7 +257,7 @@ def _copy(copy: OtherCopy | None) -> dict[str, Any] | None:
         "path": copy.path,
         "photo_id": copy.photo_id,
         "asset_id": copy.asset_id,
-        **({"problem": copy.problem} if copy.problem else {}),
+        "problem": copy.problem,
     }
 
 
