@@ -1,6 +1,6 @@
 """What thousands of tests would pay for again, each process makes once: TLS settings, ledger, drawings.
 
-And servers end at once.
+And servers end at once, and close no connection on a client that is only slow.
 """
 
 from __future__ import annotations
@@ -98,9 +98,18 @@ def _end_servers_at_once() -> None:
     uvicorn.server.asyncio = prompt  # type: ignore[attr-defined]
 
 
+_configure = uvicorn.Config.__init__
+
+
+def _patient(config: uvicorn.Config, *given: Any, **more: Any) -> None:
+    """A request that is sent as its idle connection ends, after 5 seconds, is lost: no test is about that."""
+    _configure(config, *given, **{"timeout_keep_alive": 300, **more})
+
+
 def once_for_all_tests() -> None:
     """No test speaks TLS with another setting, and reading all certificates takes each client 24 ms."""
     ssl.create_default_context = functools.cache(ssl.create_default_context)
     migrations.migrate = _copied
     samples.draw_people = _drawn
+    uvicorn.Config.__init__ = _patient  # type: ignore[method-assign]
     _end_servers_at_once()
