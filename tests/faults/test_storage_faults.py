@@ -226,11 +226,11 @@ async def test_stopping_does_not_wait_for_an_immich_that_hangs(tmp_path, stock):
     async with world(str(tmp_path / "root")) as here:
         sidecar = await here.start()
         sidecar.runner.drain = 0.2
-        calls = sidecar.context.server.calls
-        before = sum(calls.values())
+        server = sidecar.context.server
+        before = sum(server.calls.values())
         here.demo.faults.add("/api/*", "slow", seconds=3600)
         stock.deliver(stock.deliveries, here.inbox)
-        assert await here.until(lambda: sum(calls.values()) > before)
+        assert await here.until(lambda: sum(server.calls.values()) > before)
         async with asyncio.timeout(90):
             await here.stop()
         here.demo.faults.clear()

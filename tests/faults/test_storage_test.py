@@ -16,6 +16,7 @@ from smartsort.storage_test import checks
 from smartsort.storage_test.checks import Verdict, try_storage, worst
 
 
+@pytest.mark.timeout(600)
 def test_a_storage_that_works(tmp_path):
     result = CliRunner().invoke(cli, ["doctor", "--test-storage", str(tmp_path)])
     assert result.exit_code == 0, result.output

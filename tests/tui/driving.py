@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, cast
 
+import httpx
 from rich.console import RenderableType
 from tests.tui.pilot import KeyPilot
 from tests.tui.sample.sidecar import NOON, SampleSidecar
@@ -18,7 +19,9 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
-from smartsort_tui import api, base, keyboard, live
+from smartsort.api.schemas.review import ReviewItem
+from smartsort_tui import base, keyboard, live
+from smartsort_tui.api import Client
 from smartsort_tui.app import SmartsortApp
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.review import ReviewScreen
@@ -56,7 +59,6 @@ keyboard.REPEAT_SECONDS = keyboard.REACTION_SECONDS = 0.0
 # However slow the machine is, what was said stands there until it is read, and a server has its time.
 bars.STAYS_SECONDS = dict.fromkeys(bars.STAYS_SECONDS, 3600.0)
 base.LEAVING_SECONDS = 3600.0
-api.CONNECT_SECONDS = 60.0
 live.SILENCE_SECONDS = 3600.0
 # The same hash, without a call of Python for each of five hundred rules whenever a widget is styled.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
@@ -82,6 +84,8 @@ async def driving(
         transport=SampleTransport(sidecar) if sidecar is not None else None,
     )
     app.animation_level = "none"
+    if isinstance(app._client, Client):
+        app._client._http.timeout = httpx.Timeout(3600.0)
     async with app.run_test(size=size):
         yield KeyPilot(app)
     assert not app.mishaps, app.mishaps
@@ -140,8 +144,15 @@ async def loaded(pilot: Pilot[None]) -> ReviewScreen:
     await until(pilot, lambda: cast("SmartsortApp", pilot.app).status is not None, "the event stream")
     await until(pilot, lambda: screen.is_mounted and screen.desk.queue.is_loaded, "the queue")
     if len(screen.desk.queue):
-        await until(pilot, lambda: screen.desk.item(current(screen)) is not None, "the first item")
+        await until(pilot, lambda: shown(screen), "the first item")
     return screen
+
+
+def shown(screen: ReviewScreen, item: int | None = None) -> ReviewItem | None:
+    """The item the cursor is on, or this one, once all of it is shown and a key can be meant for it."""
+    here = current(screen)
+    whole = screen.desk.item(here) if item in (None, here) else None
+    return whole if screen._shown is whole else None
 
 
 def current(screen: ReviewScreen) -> int:

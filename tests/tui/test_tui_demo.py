@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 from tests.live_sidecar import REVIEW_TOKEN, TOKEN, live_sidecar
-from tests.tui.driving import current, driving, loaded, press_keys, screen_text, until
+from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, until
 from textual.pilot import Pilot
 
 from smartsort.core.naming import folder_name
@@ -52,9 +52,9 @@ async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_pa
             while len(screen.desk.queue):
                 await looked(pilot, screen)
                 # From here to the key nothing else has a turn: it is meant for what stands there now.
-                item = current(screen)
-                if (whole := screen.desk.item(item)) is None:
+                if (whole := shown(screen)) is None:
                     continue
+                item = whole.id
                 assert TITLES[whole.category] in screen.words.text
                 if not later:
                     later.add(item)
@@ -91,7 +91,7 @@ async def looked(pilot: Pilot[None], screen: ReviewScreen) -> None:
     """Until all of a photo is shown and a person can have seen it; keys before that decide nothing."""
     await until(
         pilot,
-        lambda: screen.desk.item(current(screen)) is not None and monotonic() > screen.sight._since,
+        lambda: shown(screen) is not None and monotonic() > screen.sight._since,
         "a look",
     )
 

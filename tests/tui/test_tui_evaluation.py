@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
-from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.driving import current, driving, loaded, screen_text, shown, until
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -118,9 +118,9 @@ async def test_ruling_out_explaining_and_checking_against_the_demo(tmp_path: Pat
     with live_sidecar(tmp_path, 20, settings={"spot_check_rate": 1.0}) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(120, 40)) as pilot:
             screen = await loaded(pilot)
-            while not (item := screen.desk.item(current(screen))) or not item.suggestions:
+            while not (item := shown(screen)) or not item.suggestions:
                 await pilot.press("j")
-                await until(pilot, lambda: screen.desk.item(current(screen)), "the next item")
+                await until(pilot, lambda: shown(screen), "the next item")
             first = item.suggestions[0].person.id
             await pilot.press("x")
             await until(pilot, lambda: "u takes it back" in screen_text(pilot), "the person ruled out")

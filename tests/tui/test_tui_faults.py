@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.tui.driving import current, driving, loaded, review, screen_text, until
+from tests.tui.driving import current, driving, loaded, review, screen_text, shown, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
@@ -125,7 +125,7 @@ async def test_an_item_decided_by_somebody_else(server: RunningServer) -> None:
     async with driving(url=server.url, token="right") as pilot:
         screen = await loaded(pilot)
         await pilot.press("j")
-        await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
+        await until(pilot, lambda: shown(screen, 39), "the item")
         server.fake.is_silent = True
         server.fake.sidecar.decide_as_somebody(39)
         await pilot.press("r")
@@ -151,7 +151,7 @@ async def test_a_refused_decision_comes_back_visibly(server: RunningServer) -> N
     async with driving(url=server.url, token="right") as pilot:
         screen = await loaded(pilot)
         await pilot.press("j")
-        await until(pilot, lambda: screen.desk.item(39) is not None, "the item")
+        await until(pilot, lambda: shown(screen, 39), "the item")
         await pilot.press("a")
         await until(pilot, lambda: "undone" in screen_text(pilot), "the roll-back")
         assert current(screen) == 39
@@ -252,11 +252,11 @@ async def test_what_does_not_come_in_time_is_asked_for_again(
         once(client, "queue")
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "1 of 41" in screen_text(pilot), "the queue")
-        await until(pilot, lambda: screen.desk.item(41) is not None, "the first item")
+        await until(pilot, lambda: shown(screen, 41), "the first item")
         screen.desk._items.clear()
         once(client, "item")
         await pilot.press("j")
-        await until(pilot, lambda: screen.desk.item(40) is not None, "the item")
+        await until(pilot, lambda: shown(screen, 40), "the item")
         monkeypatch.setattr(dialogs, "AGAIN_SECONDS", 0.05)
         once(client, "people")
         await pilot.press("P")
@@ -269,7 +269,8 @@ async def test_leaving_waits_for_decisions_photos_in_progress(server: RunningSer
         await loaded(pilot)
         server.fake.held_back = "/reject"
         await pilot.press("r", "r", "q")
-        await until(pilot, lambda: "sending 2 decisions" in screen_text(pilot), "the words")
+        said = pilot.app._notifications
+        await until(pilot, lambda: any("sending 2 decisions" in one.message for one in said), "the words")
         assert not pilot.app._exit
         server.fake.held_back = ""
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit, "the end")

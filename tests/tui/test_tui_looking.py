@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.driving import current, driving, loaded, screen_text, shown, until
 from tests.tui.fake_server import running
 from tests.tui.pseudo_terminal import terminal
 from tests.tui.sample import data
@@ -52,8 +52,7 @@ async def test_the_photo_and_the_face_fill_the_screen(size: tuple[int, int]) -> 
 async def test_a_video_shows_its_contact_sheet_first_and_the_poster_frame_on_a_key() -> None:
     async with driving(SampleSidecar(4), images="halfblocks") as pilot:
         screen = await loaded(pilot)
-        await until(pilot, lambda: screen.desk.item(current(screen)), "the item")
-        item = screen.desk.item(current(screen))
+        item = shown(screen)
         assert item is not None
         frames = "/api/smart-download/photos/4/frames"
         video = item.model_copy(update={"frames": frames})
@@ -76,7 +75,7 @@ async def test_a_photo_without_a_face_says_so() -> None:
         screen = await loaded(pilot)
         while data.face_count(current(screen)):
             await pilot.press("j")
-            await until(pilot, lambda: screen.desk.item(current(screen)), "the item")
+            await until(pilot, lambda: shown(screen), "the item")
         await pilot.press("Z")
         await until(pilot, lambda: "there is no face" in screen_text(pilot), "the words")
 

@@ -17,6 +17,7 @@ from tests.tui.driving import (
     press_keys,
     review,
     screen_text,
+    shown,
     until,
 )
 from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
@@ -164,9 +165,9 @@ async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(t
             assert (start - waiting()) / decisions > 3
             await until(pilot, lambda: screen.desk.queue.total == waiting(), "the rest")
             while waiting():
-                await until(pilot, lambda: screen.desk.item(current(screen)) or not waiting(), "the item")
+                await until(pilot, lambda: shown(screen) or not waiting(), "the item")
                 # From here to the key nothing else has a turn: it is meant for what stands there now.
-                if (item := screen.desk.item(current(screen))) is None:
+                if (item := shown(screen)) is None:
                     continue
                 if item.filename in samples:
                     pressed = keys_for(samples[item.filename], named)

@@ -78,6 +78,17 @@ def test_what_others_decided_is_gone_when_its_page_comes_again() -> None:
     assert ids(queue) == pages.items
 
 
+def test_a_row_that_may_have_changed_is_there_until_its_page_has_come_again() -> None:
+    pages, queue = Pages(range(1, 401)), Queue()
+    pages.fill(queue, 0, 399)
+    queue.distrust(0)
+    assert queue.row(0) == row_of(400)
+    asked = pages.asked
+    pages.fill(queue, 0, 10)
+    assert pages.asked == asked + 1
+    assert queue.wanted(0, 399) is None
+
+
 def test_what_others_undid_comes_back_with_its_page() -> None:
     pages = Pages(range(1, 401))
     pages.items.remove(390)

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.driving import current, driving, loaded, screen_text, shown, until
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -23,7 +23,7 @@ async def test_the_whole_queue_is_reviewed_by_keyboard() -> None:
         later: set[int] = set()
         while len(screen.desk.queue):
             item = current(screen)
-            await until(pilot, lambda item=item: screen.desk.item(item) is not None, "the item")  # type: ignore[misc]
+            await until(pilot, lambda item=item: shown(screen, item), "the item")  # type: ignore[misc]
             whole = screen.desk.item(item)
             assert whole is not None
             key = "1" if whole.suggestions else "r" if item in later or len(screen.desk.queue) == 1 else "s"
@@ -61,7 +61,7 @@ async def test_every_way_to_decide_sends_what_was_meant() -> None:
         await pilot.press("2")
         await until(pilot, lambda: 23 in sidecar.decided, "the decision")
         assert sidecar.decided[23].data["people"] == [data.suggestions(23)[1].person.name]
-        await until(pilot, lambda: screen.desk.item(22), "the next item")
+        await until(pilot, lambda: shown(screen, 22), "the next item")
         await pilot.press("enter")
         await until(pilot, lambda: 22 in sidecar.decided, "the decision")
         assert sidecar.decided[22].data["people"] == [data.suggestions(22)[0].person.name]
@@ -319,7 +319,7 @@ async def test_the_mouse_chooses_rows_categories_areas_and_suggestions() -> None
         screen = await loaded(pilot)
         await pilot.click("#queue", offset=(5, 3))
         await until(pilot, lambda: current(screen) == 37, "the clicked row")
-        await until(pilot, lambda: screen.desk.item(37), "the item")
+        await until(pilot, lambda: shown(screen, 37), "the item")
         line = screen.words.text.splitlines().index("[2] " + data.suggestions(37)[1].person.name + "  0.58")
         await pilot.click("#details", offset=(4, line))
         await until(pilot, lambda: 37 in sidecar.decided, "the filing")
@@ -358,7 +358,7 @@ async def test_ten_thousand_items_are_a_list_like_any_other() -> None:
         screen = await loaded(pilot)
         await pilot.press("G")
         await until(pilot, lambda: current(screen) == 1, "the last item")
-        await until(pilot, lambda: screen.desk.item(1), "its details")
+        await until(pilot, lambda: shown(screen, 1), "its details")
         assert len(list(screen.desk.queue.rows())) <= 2000
         await pilot.press("g")
         await until(pilot, lambda: screen.desk.queue.row(0) is not None, "the first rows again")

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 BASE = "/api/smart-download"
 # Larger than any preview Immich makes. A larger answer is not a picture for a terminal.
 MAX_PICTURE_BYTES = 32 * 1024 * 1024
-CONNECT_SECONDS = 5.0
 # Bulk actions answer when all of them are done, which takes minutes for thousands.
 BULK_TIMEOUT_SECONDS = 3600.0
 # What the sidecar takes for one decision.
@@ -168,7 +167,7 @@ class Client:
         self._http = httpx.AsyncClient(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(30.0, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(30.0, connect=5.0),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
             transport=transport,
             # Reading certificates takes 25 ms, and no redirect leads from an address without TLS to one with.

@@ -25,6 +25,8 @@ class Page:
 
     cursor: str | None
     ids: array[int] = field(default_factory=lambda: array("q"))
+    is_doubted: bool = False
+    """It may have changed. Its rows are shown, and can be decided, until it has come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Queue:
             if self._starts[index] > last:
                 break
             page = self._pages[index]
-            if page in self._rows:
+            if page in self._rows and not page.is_doubted:
                 self._rows.move_to_end(page)
             elif page.ids:
                 return Wanted(page.cursor, page)
@@ -185,7 +187,7 @@ class Queue:
     def distrust(self, position: int) -> None:
         """Have the page around a position fetched again, because it may have changed."""
         if (found := self._locate(position)) is not None:
-            self._rows.pop(found[0], None)
+            found[0].is_doubted = True
 
     def restart(self) -> None:
         """Forget the pages, as after another filter. Decisions on their way stay known."""
@@ -316,6 +318,7 @@ class Queue:
         return bool(self._pages) and item in self._pages[-1].ids
 
     def _keep(self, page: Page, rows: dict[int, QueueItem]) -> None:
+        page.is_doubted = False
         self._rows[page] = rows
         self._rows.move_to_end(page)
         while len(self._rows) > PAGES_KEPT:
