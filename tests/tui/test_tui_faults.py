@@ -282,10 +282,15 @@ async def test_leaving_closes_what_is_still_being_asked(server: RunningServer, k
     """Whatever the sidecar has not answered yet, no connection outlives the program."""
     async with driving(url=server.url, token="right", images="halfblocks") as pilot:
         await loaded(pilot)
+        keyboard = pilot.app.keyboard  # type: ignore[attr-defined]
         server.fake.held_back = "/"
-        await pilot.type("G")
+        await pilot.press("G")
         for key in keys:
-            await until(pilot, lambda: server.fake.waiting, "a request that is not answered")
+            await until(
+                pilot,
+                lambda: server.fake.waiting and (not keyboard.is_at_work or keyboard._asking()),
+                "a request that is not answered",
+            )
             await pilot.type(key)
         await until(pilot, lambda: pilot.app._exit, "the end")
     end = time.monotonic() + 60

@@ -100,7 +100,7 @@ def back_to_review(screen: PseudoTerminal) -> None:
 def test_no_burst_decides_about_a_photo(server: RunningServer, tmp_path: Path) -> None:
     sidecar = server.fake.sidecar
     with terminal(server.url, tmp_path) as screen:
-        screen.wait_for("approve")
+        screen.wait_for("1 of ")
         screen.settle(0.5)
         before = decided(sidecar)
         for _ in range(ROUNDS):
@@ -117,7 +117,7 @@ def test_a_burst_is_text_for_what_its_first_key_opens(server: RunningServer, tmp
     sidecar = server.fake.sidecar
     server.fake.arriving = False
     with terminal(server.url, tmp_path) as screen:
-        screen.wait_for("approve")
+        screen.wait_for("1 of ")
         screen.settle(0.5)
         screen.write(b"/sarah")
         screen.wait_for("/sarah ")
@@ -213,7 +213,7 @@ async def test_a_key_held_down_decides_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_burst_that_takes_the_marks_away_decides_about_no_photo(tmp_path: Path) -> None:
     sidecar = SampleSidecar(40)
     with running(sidecar) as server, terminal(server.url, tmp_path) as screen:
-        screen.wait_for("approve")
+        screen.wait_for("1 of ")
         screen.settle(0.5)
         before = decided(sidecar)
         for burst in (b"Mr", b"Ma", b"Ms"):

@@ -105,10 +105,13 @@ def test_a_close_up_is_the_face_in_all_its_pixels() -> None:
 
 def test_the_page_in_immich_is_a_link_and_can_be_copied(tmp_path: Path) -> None:
     with running(SampleSidecar(5)) as server, terminal(server.url, tmp_path, size=(80, 24)) as screen:
-        screen.wait_for("approve")
-        screen.settle(0.5)
-        screen.write(b"O")
-        screen.wait_for("http://immich-server:2283/photos/asset-5", keep=True)
+        screen.wait_for("1 of 5")
+        address = "http://immich-server:2283/photos/asset-5"
+        while address not in screen.text:
+            # What makes the address may still be on its way.
+            screen.said = b""
+            screen.write(b"O")
+            screen.wait_for("/photos/asset-5", or_else="has no page of this photo", keep=True)
         screen.settle(0.5)
         said = screen.said.decode(errors="replace")
     assert "http://immich-server:2283/photos/asset-5" in screen.text
