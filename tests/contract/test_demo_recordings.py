@@ -31,9 +31,11 @@ from smartsort.demo.state import path_checksum
 VERSIONS = ("2.5.6", "3.1.0")
 MOUNT = "/mnt/smartsort"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# smartsort never writes tags (they end as files beside the original), searches no person by name, counts no
-# library and detects no single photo again, so the demo does none of these.
-NOT_OFFERED = re.compile(r"/tags|/search/person|/assets/jobs$|/libraries/[^/]+/statistics$")
+# What neither smartsort asks nor a user does, the demo does not offer.
+NOT_OFFERED = re.compile(
+    r"GET (/server/media-types|/albums/[^/]+|/(libraries|people)/[^/]+/statistics)$"
+    r"|POST (/assets/jobs|/libraries/[^/]+/validate)$|\w+ (/tags|/search/person)"
+)
 # Values that mean something; all others differ from run to run.
 TELLING = frozenset(
     [
@@ -397,7 +399,7 @@ async def _play_step(
     checks = [exchange for exchange in exchanges if exchange["path"] == "/assets/bulk-upload-check"]
     for exchange in exchanges:
         path = exchange["path"]
-        if NOT_OFFERED.match(path):
+        if NOT_OFFERED.match(f"{exchange['method']} {path}"):
             continue
         if watched and path == "/assets/bulk-upload-check" and exchange is not checks[-1]:
             # Whether a row is there yet is a matter of moments; only what the last look says counts.

@@ -178,8 +178,6 @@ async def test_faces_seen_before_their_person_existed_join_later(immich):
     await immich.client.put(f"/people/{founded.id}", json={"name": "Nadia"})
     await immich.start("facialRecognition", force=False)
     assert [await immich.names(f"{n}.jpg") for n in range(3)] == [["Nadia"]] * 3
-    statistics = await immich.client.get(f"/people/{founded.id}/statistics")
-    assert statistics.json() == {"assets": 3}
 
 
 async def test_three_at_once_make_a_person_of_all(immich):
@@ -256,7 +254,7 @@ async def test_a_missing_file_goes_offline_and_comes_back_as_itself(immich):
     path = immich.photo("sub/a.jpg", "John Doe")
     await immich.scan()
     before = await immich.get("sub/a.jpg")
-    album = (await immich.client.post("/albums", json={"albumName": "x", "assetIds": [before["id"]]})).json()
+    await immich.client.post("/albums", json={"albumName": "x", "assetIds": [before["id"]]})
     aside = immich.folder.parent / "aside.jpg"
     os.rename(path, aside)
     await immich.scan()
@@ -269,7 +267,7 @@ async def test_a_missing_file_goes_offline_and_comes_back_as_itself(immich):
     assert checked.json()["results"] == [
         {"id": "x", "action": "reject", "reason": "duplicate", "assetId": before["id"], "isTrashed": True}
     ]
-    assert (await immich.client.get(f"/albums/{album['id']}")).json()["assetCount"] == 0
+    assert (await immich.client.get("/albums")).json()[0]["assetCount"] == 0
     found = await immich.client.post("/search/metadata", json={"originalPath": "sub/a"})
     assert found.json()["assets"]["count"] == 0
     os.rename(aside, path)
@@ -277,7 +275,7 @@ async def test_a_missing_file_goes_offline_and_comes_back_as_itself(immich):
     back = await immich.get("sub/a.jpg")
     assert (back["id"], back["isOffline"], back["isTrashed"]) == (before["id"], False, False)
     assert back["people"][0]["name"] == "John Doe"
-    assert (await immich.client.get(f"/albums/{album['id']}")).json()["assetCount"] == 1
+    assert (await immich.client.get("/albums")).json()[0]["assetCount"] == 1
 
 
 async def test_a_photo_trashed_by_its_user_stays_trashed(immich):

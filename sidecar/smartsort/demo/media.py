@@ -1,16 +1,15 @@
-"""The file extensions Immich takes for pictures and videos."""
+"""What Immich takes a file for. It goes by the extension."""
 
-from collections.abc import Iterable
+import os
+from typing import Literal
 
 from smartsort.files import media
 
+_VIDEOS = media.VIDEO_EXTENSIONS | {"ts"}
+_PICTURES = media.IMAGE_EXTENSIONS | media.RAW_EXTENSIONS | {"cin", "mpo"}
 
-def _dotted(extensions: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f".{extension}" for extension in sorted(extensions))
 
-
-# These came with major version 3.
-NEW_IN_3 = frozenset({".mpo", ".ts"})
-IMAGE_EXTENSIONS = (*_dotted(media.IMAGE_EXTENSIONS | media.RAW_EXTENSIONS | {"cin"}), ".mpo")
-VIDEO_EXTENSIONS = (*_dotted(media.VIDEO_EXTENSIONS), ".ts")
-SIDECAR_EXTENSIONS = (".xmp",)
+def kind_of(path: str) -> Literal["IMAGE", "VIDEO"] | None:
+    """Return `VIDEO`, `IMAGE`, or None for a file that Immich leaves alone."""
+    extension = os.path.splitext(path)[1].casefold().removeprefix(".")
+    return "VIDEO" if extension in _VIDEOS else "IMAGE" if extension in _PICTURES else None

@@ -15,8 +15,6 @@ from smartsort.demo.models import ApiKey, Asset, Face, Library, Person, User
 from smartsort.demo.state import DemoState
 
 _UUID = re.compile(UUID_PATTERN)
-EVERYTHING = "all"
-"""The permission of a key without limits."""
 
 _JSON_TYPES = {str: "string", int: "number", bool: "boolean", list: "array", dict: "object"}
 

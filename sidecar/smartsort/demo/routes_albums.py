@@ -43,11 +43,6 @@ async def create(call: Call) -> Response:
     return JsonResponse(shapes.album(call.state, album, with_assets=True), 201)
 
 
-@route("GET", "/albums/{id}", "album.read")
-async def get(call: Call) -> Response:
-    return JsonResponse(shapes.album(call.state, _album(call, "album.read"), with_assets=True))
-
-
 @route("PUT", "/albums/{id}/assets", "albumAsset.create")
 async def add_assets(call: Call) -> Response:
     album = _album(call, "albumAsset.create")

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError, invalid
-from smartsort.demo.media import VIDEO_EXTENSIONS
+from smartsort.demo.media import kind_of
 from smartsort.demo.models import Asset
 from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
 from smartsort.demo.previews import Kind
@@ -62,7 +62,7 @@ async def upload(call: Call) -> Response:
             original_name=name,
             size=len(content),
             taken_at=now,
-            kind="VIDEO" if os.path.splitext(name)[1].lower() in VIDEO_EXTENSIONS else "IMAGE",
+            kind=kind_of(name) or "IMAGE",
             clip_id=clip.id if clip else None,
         )
     )

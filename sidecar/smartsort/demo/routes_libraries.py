@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError, invalid
-from smartsort.demo.operations import EVERYTHING, Call, JsonResponse, Operations, no_content
+from smartsort.demo.operations import Call, JsonResponse, Operations, no_content
 from smartsort.demo.state import EXCLUSION_PATTERNS
 
 operations = Operations()
@@ -60,14 +60,6 @@ async def update(call: Call) -> Response:
         library.exclusion_patterns = patterns
     library.updated_at = time.time()
     return JsonResponse(shapes.library(library))
-
-
-# No permission is named for it, so that only a key with all of them may.
-@route("POST", "/libraries/{id}/validate", EVERYTHING, admin=True)
-async def validate(call: Call) -> Response:
-    call.id()  # has to be one, and is not looked up
-    paths = call.field(await call.body(), "importPaths", list) or []
-    return JsonResponse({"importPaths": await _verdicts(call, paths)})
 
 
 @route("POST", "/libraries/{id}/scan", "library.update", admin=True)

@@ -118,11 +118,6 @@ async def update_person(call: Call) -> Response:
     return JsonResponse(shapes.person(person))
 
 
-@route("GET", "/people/{id}/statistics", "person.statistics")
-async def statistics(call: Call) -> Response:
-    return JsonResponse({"assets": call.state.photo_count(call.person(call.id()))})
-
-
 @route("GET", "/people/{id}/thumbnail", "person.read")
 async def thumbnail(call: Call) -> Response:
     person = call.person(call.id())

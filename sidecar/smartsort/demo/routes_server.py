@@ -4,7 +4,6 @@ from starlette.responses import Response
 
 from smartsort.demo import shapes
 from smartsort.demo.errors import ApiError
-from smartsort.demo.media import IMAGE_EXTENSIONS, NEW_IN_3, SIDECAR_EXTENSIONS, VIDEO_EXTENSIONS
 from smartsort.demo.models import ApiKey
 from smartsort.demo.operations import Call, JsonResponse, Operations
 from smartsort.demo.settings import DemoKey
@@ -51,18 +50,6 @@ async def features(call: Call) -> Response:
     if call.state.version.is_third:
         told["realtimeTranscoding"] = False
     return JsonResponse(told)
-
-
-@route("GET", "/server/media-types", public=True)
-async def media_types(call: Call) -> Response:
-    left_out = NEW_IN_3 if not call.state.version.is_third else frozenset()
-    return JsonResponse(
-        {
-            "video": [e for e in VIDEO_EXTENSIONS if e not in left_out],
-            "image": [e for e in IMAGE_EXTENSIONS if e not in left_out],
-            "sidecar": list(SIDECAR_EXTENSIONS),
-        }
-    )
 
 
 @route("GET", "/server/config", public=True)

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from smartsort.demo.chain import PhotoChain
 from smartsort.demo.jobs import Job, JobEngine
-from smartsort.demo.media import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS
+from smartsort.demo.media import kind_of
 from smartsort.demo.models import Asset, Library
 from smartsort.demo.state import DemoState
 from smartsort.demo.timing import Timing
@@ -81,8 +81,7 @@ class LibraryScanner:
         for number, (path, modified_ns, size) in enumerate(found, 1):
             if self._state.asset_by_path(library.id, path) is None:
                 asset = self._state.add_external_asset(library, path, modified_ns, size)
-                extension = os.path.splitext(path)[1].casefold()
-                asset.kind = "VIDEO" if extension in VIDEO_EXTENSIONS else "IMAGE"
+                asset.kind = kind_of(path) or asset.kind
                 made.append(asset)
             if number % ROWS_PER_TURN == 0:
                 await asyncio.sleep(0)
@@ -171,8 +170,7 @@ def is_importable(path: str) -> bool:
 
     It judges by the extension, and cannot read odd bytes.
     """
-    extension = os.path.splitext(path)[1].casefold()
-    if extension not in IMAGE_EXTENSIONS and extension not in VIDEO_EXTENSIONS:
+    if kind_of(path) is None:
         return False
     try:
         path.encode()
