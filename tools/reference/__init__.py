@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tools.reference import commands, keys, permissions, reasons, routes, settings
+from tools.reference import commands, keys, metrics, permissions, reasons, routes, settings
 
 DOCS = Path(__file__).parents[2] / "sidecar" / "docs"
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -26,6 +26,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "permissions": permissions.needed,
     "extras": permissions.extras,
     "keys": keys.table,
+    "metrics": metrics.table,
     "findings": reasons.findings,
 }
 _PART = re.compile(r"(?<=<!-- made by tools\.reference: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)

@@ -27,9 +27,9 @@ _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 _TOTALS = {
     What.ACCEPTED: "Photos taken in.",
     What.SORTED: "Photos whose last automatic decision filed them.",
-    What.WRONG: "Of the sorted ones those that a human undid or filed elsewhere.",
+    What.WRONG: "Sorted photos that a human undid or filed elsewhere.",
     What.REVIEWED: "Photos whose last automatic decision sent them to review, answered ones included.",
-    What.AUTO_RESOLVED: "Of the sorted ones those that had waited in review.",
+    What.AUTO_RESOLVED: "Sorted photos that had waited in review.",
     What.SKIPPED: "Duplicates put away as configured.",
     What.DUPLICATES: "Duplicates noticed.",
     What.MISSED: "Photos filed although the same content had been accepted before.",
@@ -43,7 +43,9 @@ _ONLY_GROWS = frozenset({What.ACCEPTED})
 
 
 @dataclass(frozen=True, slots=True)
-class _Counts:
+class Counts:
+    """Numbers of photos, as the ledger has them."""
+
     by_state: dict[State, int]
     ever: dict[str, int]
     waiting: Waiting
@@ -65,13 +67,14 @@ class Metrics:
 
     def __init__(self, sidecar: Sidecar, status: StatusReader) -> None:
         self._sidecar, self._status = sidecar, status
-        self._registry = CollectorRegistry()
-        ProcessCollector(namespace="smartsort", registry=self._registry)
+        self.process = CollectorRegistry()
+        """Metrics that start again with the process."""
+        ProcessCollector(namespace="smartsort", registry=self.process)
         self._requests = Histogram(
             "smartsort_http_request_seconds",
             "Requests to this API.",
             ("method", "route", "status"),
-            registry=self._registry,
+            registry=self.process,
             buckets=_BUCKETS,
         )
 
@@ -89,8 +92,8 @@ class Metrics:
         await statistics.catch_up(context.ledger)
         now = context.clock.now()
 
-        def read(db: Database) -> _Counts:
-            return _Counts(
+        def read(db: Database) -> Counts:
+            return Counts(
                 photos.count_by_state(db),
                 statistics.totals_ever(db),
                 statistics.waiting(db, now),
@@ -100,14 +103,17 @@ class Metrics:
         counts = await context.ledger.aread(read)
         version = await self._status.immich_version()
         calls = await self._calls_ever()
-        families = [
-            *self._of_photos(counts, now),
-            *self._of_immich(version, calls),
-            *self._of_sidecar(listeners),
-        ]
         snapshot = CollectorRegistry()
-        snapshot.register(_Snapshot(families))
-        return generate_latest(snapshot) + generate_latest(self._registry)
+        snapshot.register(_Snapshot(self.families(counts, now, version, calls, listeners)))
+        return generate_latest(snapshot) + generate_latest(self.process)
+
+    def families(
+        self, counts: Counts, now: datetime, version: str | None, calls: Counter[str], listeners: int
+    ) -> Iterator[Metric]:
+        """Yield all metrics but those of `process`."""
+        yield from self._of_photos(counts, now)
+        yield from self._of_immich(version, calls)
+        yield from self._of_sidecar(listeners)
 
     async def _calls_ever(self) -> Counter[str]:
         """Calls to Immich by operation. What is told is kept first, so that no restart tells less."""
@@ -118,7 +124,7 @@ class Metrics:
         await ledger.awrite(lambda db: key_value.put(db, _CALLS, dict(calls)))
         return calls
 
-    def _of_photos(self, counts: _Counts, now: datetime) -> Iterator[Metric]:
+    def _of_photos(self, counts: Counts, now: datetime) -> Iterator[Metric]:
         states = GaugeMetricFamily("smartsort_photos", "Photos by state.", labels=["state"])
         for state in State:
             states.add_metric([state.value], counts.by_state.get(state, 0))
@@ -188,7 +194,7 @@ class Metrics:
             health_issues.add_metric([kind], 1)
         yield health_issues
         yield GaugeMetricFamily(
-            "smartsort_inbox_files", "Files in the inbox that are not at rest yet.", sidecar.inbox.waiting
+            "smartsort_inbox_files", "Files in the inbox that may still change.", sidecar.inbox.waiting
         )
         yield GaugeMetricFamily("smartsort_event_listeners", "Clients listening to the events.", listeners)
 
