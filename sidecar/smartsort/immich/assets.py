@@ -28,17 +28,15 @@ from immich_client.models.search_branch_is_offline import SearchBranchIsOffline
 from immich_client.models.search_branch_original_path import SearchBranchOriginalPath
 from immich_client.models.search_branch_trashed_at import SearchBranchTrashedAt
 from immich_client.models.search_filter import SearchFilter
-from immich_client.types import File, Response
 from smartsort.core.model import AssetRef
 from smartsort.errors import ImmichRejected
-from smartsort.immich.answers import UnknownId, media_type
+from smartsort.immich.answers import UnknownId
 from smartsort.immich.connection import Connection, chunks, known
 from smartsort.ports import AssetDetails, Listed, Owned, Shown, ThumbnailSize, UploadCopy
 
 PATHS_PER_CALL = 1000
 DIGESTS_PER_CALL = 5000
 ASSETS_PER_CALL = 1000
-_NOT_FOUND = 404
 _EVER = "2000-01-01T00:00:00.000Z"
 
 
@@ -273,12 +271,7 @@ class AssetCalls(Connection):
     async def thumbnail(self, asset_id: str, size: ThumbnailSize) -> tuple[bytes, str] | None:
         """The picture's bytes and media type, None when Immich has none (yet) or does not know the photo."""
         call = get_thumbnail.asyncio_detailed(asset_id, client=self._client, size=size.value)
-        try:
-            return picture(await self._ask("get_thumbnail", call))
-        except ImmichRejected as error:
-            if has_none(error):
-                return None
-            raise
+        return await self._picture("get_thumbnail", call)
 
 
 def _shown(found: Asset) -> Shown:
@@ -293,16 +286,6 @@ def _shown(found: Asset) -> Shown:
 
 def _zulu(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def picture(answer: Response[File]) -> tuple[bytes, str]:
-    """Bytes and media type of an answer that is a picture."""
-    return answer.content, media_type(answer.headers)
-
-
-def has_none(error: ImmichRejected) -> bool:
-    """Return True when Immich rejected a picture because it has none, or nobody to have one of."""
-    return error.status == _NOT_FOUND or isinstance(error, UnknownId)
 
 
 def _owned(found: Asset) -> Owned:

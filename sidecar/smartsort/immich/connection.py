@@ -14,9 +14,10 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from immich_client.client import Client
-from immich_client.types import Response, Unset
+from immich_client.types import File, Response, Unset
+from smartsort.errors import ImmichRejected
 from smartsort.immich.address import ApiKeys, api_address
-from smartsort.immich.answers import unanswered, unreadable
+from smartsort.immich.answers import UnknownId, media_type, unanswered, unreadable
 from smartsort.immich.http11 import Http11Transport
 from smartsort.immich.http_client import ImmichHttpClient
 from smartsort.immich.operations import Operation, operations
@@ -24,6 +25,7 @@ from smartsort.immich.transport import CallContext, RetryTransport, Traffic, cur
 
 T = TypeVar("T")
 
+_NOT_FOUND = 404
 _UNKNOWN_SKEW = timedelta(minutes=10)
 _KNOWN_SKEW = timedelta(minutes=1)
 """What is allowed for between the clock of Immich's answers and the one of its database."""
@@ -156,6 +158,16 @@ class Connection:
             asked = operations()[operation]
             raise unreadable(f"{asked.method} {asked.path}", ValueError("nothing in it"))
         return parsed
+
+    async def _picture(self, operation: str, answer: Awaitable[Response[File]]) -> tuple[bytes, str] | None:
+        """As `_ask`, for a picture: bytes and media type, None when there is none, or nobody to have one."""
+        try:
+            found = await self._ask(operation, answer)
+        except ImmichRejected as error:
+            if error.status == _NOT_FOUND or isinstance(error, UnknownId):
+                return None
+            raise
+        return found.content, media_type(found.headers)
 
 
 def known(value: T | Unset, default: T) -> T:

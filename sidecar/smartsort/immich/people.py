@@ -16,9 +16,7 @@ from immich_client.models.face_to_assign import FaceToAssign
 from immich_client.models.new_person import NewPerson
 from immich_client.models.person import Person as PersonModel
 from smartsort.core.model import Box, Face, Person
-from smartsort.errors import ImmichRejected
 from smartsort.immich.answers import unreadable
-from smartsort.immich.assets import has_none, picture
 from smartsort.immich.connection import Connection, known
 
 PEOPLE_PER_PAGE = 1000
@@ -92,12 +90,7 @@ class PeopleCalls(Connection):
     async def person_thumbnail(self, person_id: str) -> tuple[bytes, str] | None:
         """Return a person's face, None when Immich has not made it (yet) or does not know the person."""
         call = get_person_thumbnail.asyncio_detailed(person_id, client=self._client)
-        try:
-            return picture(await self._ask("get_person_thumbnail", call))
-        except ImmichRejected as error:
-            if has_none(error):
-                return None
-            raise
+        return await self._picture("get_person_thumbnail", call)
 
 
 def _person(found: PersonModel) -> Person:
