@@ -32,6 +32,12 @@ MOST, SIZES = 200, 1.1
 SAME = {332: 3, 335: 67}
 """People of `households.npz` who are in both of its sets, by both their numbers."""
 
+LETTERS = 5
+"""Of a name that is typed. Enter opens the question for it, and Enter again takes it."""
+
+AT_ONCE, FOUND, IGNORED = 2 + LETTERS, 4, 2
+"""Keys to name somebody, to pick one who has a name by two letters, and to ignore one."""
+
 COUNTS, MORE = (1_000, 9_000, 100_000), 51
 """Faces, and how many come after them one at a time. From 10,000 on neighbours are looked for otherwise."""
 
@@ -117,6 +123,22 @@ def judged(faces: Faces, name: str) -> Iterator[Figure]:
     )
 
 
+def keyed(faces: Faces, name: str) -> Iterator[Figure]:
+    """Photos for each key press in the terminal UI: each name is typed, and none is suggested."""
+    unnamed = faces.unnamed
+    sizes = [len(group) for group in grouped(unnamed, links(unnamed, faces.vectors))]
+    several, photos = sum(size > 1 for size in sizes), len(unnamed)
+    named = len(set(faces.people.tolist()))
+    keys = {
+        "one by one": named * AT_ONCE + (photos - named) * FOUND,
+        "groups, all named": len(sizes) * AT_ONCE,
+        "groups named, single ones ignored": several * AT_ONCE + (len(sizes) - several) * IGNORED,
+        "all ignored": len(sizes) * IGNORED,
+    }
+    for how, pressed in keys.items():
+        yield Figure("strangers", f"{name}: photos for each key press, {how}", photos / pressed, "")
+
+
 def measured(count: int) -> Iterator[Figure]:
     """Seconds and memory of grouping so many faces, the vectors included; and of one face more."""
     faces = made_up(count + MORE)
@@ -148,7 +170,8 @@ def measured(count: int) -> Iterator[Figure]:
 
 def run(_: str = "", *, quick: bool = False) -> Iterator[Figure]:
     """The made-up strangers and the costs, for `python -m tests.bench`."""
-    yield from judged(made_up(3_000), "3,000 made up")
+    made = made_up(3_000)
+    yield from (*judged(made, "3,000 made up"), *keyed(made, "3,000 made up"))
     for count in COUNTS[:1] if quick else COUNTS:
         yield from measured(count)
 
@@ -160,7 +183,11 @@ def run(_: str = "", *, quick: bool = False) -> Iterator[Figure]:
 @click.option("--json", "json_path", metavar="FILE", help="Write the figures as JSON too.")
 def main(faces: str | None, photos: int, seed: int, json_path: str | None) -> None:
     """Measure the groups of strangers."""
-    figures = list(judged(real(faces, photos, seed), f"{photos:,} real") if faces else run())
+    if faces:
+        chosen, name = real(faces, photos, seed), f"{photos:,} real"
+        figures = [*judged(chosen, name), *keyed(chosen, name)]
+    else:
+        figures = list(run())
     show(figures, Console())
     if json_path:
         write(figures, json_path)
