@@ -2,6 +2,7 @@
 
     python -m tests.bench.videos [--quick]           # who is in them: by frames, and by Immich's frame alone
     python -m tests.bench --only videos              # time and memory, beside ffmpeg
+    python -m tests.bench --only videos --row memory # one row of it: 10 s, 1 min, 10 min, key frames, ...
 
 The first draws people who come, stay, turn away and pass (`tests.films`), in four codecs, rotated and
 damaged, from one second to ten minutes. Everything from the file on is smartsort's own code. What Immich's
@@ -261,17 +262,24 @@ DRAWN = os.path.join(tempfile.gettempdir(), "smartsort-bench-films")
 """Where films stay for the next run: drawing them takes longer than what is measured."""
 
 
-def run(scratch: str, *, quick: bool) -> Iterator[Figure]:
+ROWS = ("10 s", "1 min", "10 min", "key frames", "memory", "photos")
+"""Parts of the table that can be measured by themselves."""
+
+
+def run(scratch: str, *, quick: bool, rows: Sequence[str] = ()) -> Iterator[Figure]:
     """Figures for each length and size, beside ffmpeg taking the same frames if it is installed."""
-    for seconds in (10.0,) if quick else (10.0, MINUTE, 600.0):
-        for name, size in SIZES.items():
+    rows = rows or (("10 s", "memory", "photos") if quick else ROWS)
+    for row, seconds in (("10 s", 10.0), ("1 min", MINUTE), ("10 min", 600.0)):
+        for name, size in SIZES.items() if row in rows else ():
             path = _film(scratch, seconds, size, 10)
             yield from _timed(f"{seconds:.0f} s of {name}", path, 3 if seconds < MINUTE and not quick else 1)
-    if not quick:
+    if "key frames" in rows:
         path = _film(scratch, 600.0, SIZES["1080p"], 1)
-        yield from _timed("600 s of 1080p, a key frame each second", path, 1)
-    yield from _memory(scratch, 4 if quick else 30)
-    yield _photos_beside_videos(scratch, 300 if quick else 1000, 1 if quick else 3)
+        yield from _timed("600 s of 1080p, a key frame each second", path, 3)
+    if "memory" in rows:
+        yield from _memory(scratch, 4 if quick else 30)
+    if "photos" in rows:
+        yield _photos_beside_videos(scratch, 300 if quick else 1000, 1 if quick else 3)
 
 
 def _film(scratch: str, seconds: float, size: tuple[int, int], key_seconds: int) -> str:
@@ -311,7 +319,7 @@ def _memory(scratch: str, count: int) -> Iterator[Figure]:
     inbox = os.path.join(root, "inbox")
     os.makedirs(inbox)
     for number in range(count):
-        copy_of(_film(scratch, MINUTE, SIZES["1080p"], 1), inbox, number)
+        copy_of(_film(scratch, 10.0, SIZES["1080p"], 10), inbox, number)
     with (
         demo_server(os.path.join(root, "library"), "instant") as url,
         demo_server(os.path.join(scratch, "learning"), "instant", "--machine-learning") as learning,
