@@ -194,6 +194,22 @@ def test_statistics_show_how_many_photos_a_key_press_settles(live: LiveSidecar) 
         assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid")
 
 
+def test_a_photo_that_is_judged_again_with_the_same_outcome_is_what_the_preview_showed(
+    live: LiveSidecar,
+) -> None:
+    """Each name that is given has the others' photos judged again, while the next group is looked at."""
+    client = live.client()
+    first, *_ = groups(client)
+    named = {"faces": faces_of(first), "person": {"name": "Mia", "create": True}, "dry_run": True}
+    would = answer(client.post(f"{BASE}/strangers/name", json=named))
+    columns = "photo_id, at, outcome, category, policy_version, reasons, evidence"
+    ids = ", ".join(faces_of(first))
+    again = f"INSERT INTO decisions ({columns}) SELECT {columns} FROM decisions WHERE photo_id IN ({ids})"
+    live.sidecar.context.ledger.write(lambda db: db.conn.execute(again))
+    done = answer(client.post(f"{BASE}/strangers/name", json={"preview": would["preview"]}))
+    assert (done["done"], done["changed"]) == (len(first["faces"]), [])
+
+
 def sizes(client: httpx.Client) -> list[int]:
     return [len(group["faces"]) for group in groups(client)]
 

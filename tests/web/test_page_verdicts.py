@@ -315,8 +315,13 @@ def test_categories_are_switched_and_all_settings_shown(chromium: Browser, live:
 
 def test_statistics_of_any_number_of_days(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
+    known = live.client().get(f"{BASE}/stats/summary").json()
+    settled = {"decisions": 4, "photos_per_decision": 2.5, "key_presses": 16, "photos_per_key_press": 0.62}
+    page.route("**/stats/summary?days=30", lambda route: route.fulfill(json={**known, **settled}))
     page.goto(f"{live.url}/#statistics")
     expect(page.locator(".goals li").first).to_be_visible()
+    words = "2.5 photos left review for each of 4 decisions, 0.62 for each key press."
+    expect(page.get_by_text(words)).to_be_visible()
     with page.expect_request(lambda request: "summary?days=90" in request.url):
         page.get_by_role("spinbutton", name="days").fill("90")
         page.keyboard.press("Enter")

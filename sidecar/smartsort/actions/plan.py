@@ -126,10 +126,13 @@ class Plan:
 
     @property
     def version(self) -> str:
-        """What the photo is and what becomes of it. In the trash folders are months, which do not matter."""
+        """What the photo is and what becomes of it. In the trash folders are months, which do not matter.
+
+        A photo that was judged again meanwhile, with the same outcome, is what a preview has shown.
+        """
         names = [name for name in self.foreseen() if not name.startswith(Area.TRASH.value)]
         becomes = [self.kind, self.person, self.values.get("person_id"), names]
-        return f"{version(self.before)}:{json.dumps(becomes)}"
+        return f"{version(self.before, as_judged=False)}:{json.dumps(becomes)}"
 
     def is_as(self, seen: str) -> bool:
         """Return True for the version of a preview, for that of the photo alone, and for any."""

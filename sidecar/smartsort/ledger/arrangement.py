@@ -37,6 +37,9 @@ COLUMNS = (
 )
 
 
+_WHEN_JUDGED = ("recognised_at", "routed_at")
+
+
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """Where a photo is and what it counts as. `values` are columns of `photos`, `told` (kind, value)."""
@@ -80,12 +83,16 @@ class Arrangement:
         return mine == theirs and all(self.values[c] == other.values[c] for c in values)
 
 
-def version(value: Arrangement) -> str:
+def version(value: Arrangement, *, as_judged: bool = True) -> str:
     """Changes whenever the photo's files, decision, suggestion or state do.
 
-    What Immich was told does not count: messages are delivered later, and change nothing here.
+    What Immich was told does not count: messages are delivered later, and change nothing here. Without
+    `as_judged` a decision that says the same again does not count either.
     """
     plain = {key: part for key, part in to_json(value).items() if key != "told"}
+    if not as_judged:
+        del plain["decision"]
+        plain["values"] = {key: part for key, part in plain["values"].items() if key not in _WHEN_JUDGED}
     text = json.dumps(plain, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

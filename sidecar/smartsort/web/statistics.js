@@ -1,4 +1,4 @@
-/** How well it goes: the goals, the days, the people. */
+/** How well it goes. */
 
 import { get } from "./api.js";
 import { digits, h, name, often, s, words } from "./dom.js";
@@ -40,12 +40,12 @@ export function statistics(root) {
     key: (event) => { const span = { t: 1, w: 7, m: 30, y: 365 }[event.key]; if (!span) return false; choose(span); return true; } };
 }
 
-/** What spot checks and decisions say, as far as it is known. */
-const checked = ({ spot_checks: checks, photos_per_decision: each, decisions }) => [
+/** What is known of it. */
+const checked = ({ spot_checks: checks, photos_per_decision: each, decisions, photos_per_key_press: key }) => [
   checks?.checked && `${checks.wrong} of ${checks.checked} checked filings were wrong: ${checks.low} % to ${checks.high} % of all.`,
-  each && `${each} photos left review for each of ${digits(decisions)} decisions.`].filter(Boolean).join(" ");
+  each && `${each} photos left review for each of ${digits(decisions)} decisions${key ? `, ${key} for each key press` : ""}.`].filter(Boolean).join(" ");
 
-/** Bars of filed photos and photos in review, a day each. */
+/** Bars of photos, a day each. */
 function chart(days) {
   if (!days.length) return h("p", "No photo arrived in these days.");
   const most = Math.max(1, ...days.map((day) => day.sorted + day.reviewed));
