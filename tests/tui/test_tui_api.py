@@ -160,6 +160,25 @@ async def test_events_go_on_without_a_gap_after_a_restart(
     assert [one.id for one in seen if isinstance(one, EventView)] == [100, 101]
 
 
+async def test_a_request_that_is_cancelled_closes_all_connections_that_have_grown_old(
+    server: RunningServer,
+) -> None:
+    async with client(server.url) as api:
+        await asyncio.gather(*(api.status() for _ in range(4)))
+        pool = api._http._transport._pool  # type: ignore[attr-defined]
+        old = [one._connection._network_stream for one in pool.connections]
+        assert len(old) == 4
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+        request = asyncio.create_task(api.status())
+        while len(pool.connections) == 4:  # noqa: ASYNC110  (until the old ones are thrown out)
+            await asyncio.sleep(0)
+        request.cancel()
+        await asyncio.wait([request])
+        await api.status()
+        assert [one._stream._transport.is_closing() for one in old] == [True] * 4
+
+
 async def test_a_refused_stream_says_so(server: RunningServer) -> None:
     async with client(server.url, "wrong") as api, aclosing(happenings(api)) as stream:  # type: ignore[type-var]
         link = await anext(stream)

@@ -15,6 +15,7 @@ Every failure is an `ApiProblem` that says what failed, on what, and what to do:
 # ruff: noqa: PLC0415  (shapes that are not needed for the first picture are built later)
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
@@ -142,6 +143,19 @@ def base_url(text: str) -> httpx.URL:
     return url.copy_with(path=path + "/", query=None, fragment=None)
 
 
+def _transport(*, verify: bool) -> httpx.AsyncHTTPTransport:
+    """Return httpx's own, but a request that is cancelled as it closes old connections closes them all."""
+    limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)
+    made = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+    close: Any = made._pool._close_connections
+
+    async def close_all(connections: Any) -> None:
+        await asyncio.shield(asyncio.ensure_future(close(connections)))
+
+    made._pool._close_connections = close_all  # type: ignore[method-assign]
+    return made
+
+
 class Client:
     """The calls the terminal UI makes. Close it with `aclose`."""
 
@@ -168,10 +182,8 @@ class Client:
             base_url=self.url,
             headers=headers,
             timeout=httpx.Timeout(30.0, connect=5.0),
-            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
-            transport=transport,
             # Reading certificates takes 25 ms, and no redirect leads from an address without TLS to one with.
-            verify=self.url.scheme == "https",
+            transport=transport or _transport(verify=self.url.scheme == "https"),
             # The sidecar is asked directly. A proxy in the environment is not meant for it.
             trust_env=False,
         )

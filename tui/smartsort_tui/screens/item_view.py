@@ -63,6 +63,7 @@ class ItemView(QueueView):
             self.words.update(partial(self._row_details, cast("QueueItem", row), refused))
             self.picture.show(None)
         if changed:
+            self._told_of = None
             self.words.to_top()
         self._settle_soon()
 
@@ -123,7 +124,8 @@ class ItemView(QueueView):
                 return
             except ApiProblem as problem:
                 if place == position:
-                    self.say_problem(problem)
+                    if row.id != self._told_of:
+                        self.say_problem(problem)
                     self.try_again(problem, self._settle_soon)
                 return
             if place == position and self._shown is not None and self._shown.id == item.id:

@@ -58,6 +58,8 @@ class QueueView(OfferingArea):
         self._shown: ReviewItem | QueueItem | None = None
         self.sight = Sight(app.keyboard)
         self._nobody: str | None = None
+        self._told_of: int | None = None
+        """The photo of which the line of messages says what was done. That matters more than its details."""
         self._explains = True
         self._left: dict[int, EventView] = {}
         self._has_news = False

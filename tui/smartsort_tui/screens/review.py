@@ -216,6 +216,7 @@ class ReviewScreen(MarkingView):
         except ApiProblem as problem:
             self.say_problem(problem)
         else:
+            self._told_of = row.id
             self._draw_queue()
             self._load()
             self.say(f"{text} · {self.key('review.undo')} takes it back", "good")
