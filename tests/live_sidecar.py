@@ -27,6 +27,8 @@ from smartsort.service import run
 
 T = TypeVar("T")
 BASE = "/api/smart-download"
+LIMIT_SECONDS = 300.0
+"""A limit for hanging, not a measure."""
 TOKEN = "test-token-of-the-admin"
 REVIEW_TOKEN = "test-token-of-a-reviewer"
 INTAKE_TOKEN = "test-token-of-a-downloader"
@@ -63,9 +65,9 @@ class LiveSidecar:
         async def waited() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(waited(), self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(waited(), self.loop).result(LIMIT_SECONDS)
 
-    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def wait_for(self, ready: Callable[[], bool], what: str, seconds: float = LIMIT_SECONDS) -> None:
         """Until it is so; fails when it never is."""
         until = time.monotonic() + seconds
         while not ready():
@@ -164,7 +166,7 @@ def live_sidecar(
 
     worker = threading.Thread(target=thread, name="sidecar", daemon=True)
     worker.start()
-    assert ready.wait(60)
+    assert ready.wait(LIMIT_SECONDS)
     live = started[0]
     if isinstance(live, BaseException):
         raise live
@@ -177,5 +179,5 @@ def live_sidecar(
         for client in live._clients:
             client.close()
         live.loop.call_soon_threadsafe(live.sidecar.stop)
-        worker.join(60)
+        worker.join(LIMIT_SECONDS)
         assert not worker.is_alive()

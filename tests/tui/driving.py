@@ -23,7 +23,7 @@ from smartsort.api.schemas.review import ReviewItem
 from smartsort_tui import base, keyboard, live
 from smartsort_tui.api import Client
 from smartsort_tui.app import SmartsortApp
-from smartsort_tui.screens.dialogs import PersonPicker
+from smartsort_tui.screens.dialogs import PeopleRows, PersonPicker
 from smartsort_tui.screens.review import ReviewScreen
 from smartsort_tui.settings import Settings
 from smartsort_tui.terminal import Images, Terminal
@@ -115,12 +115,13 @@ async def answerable(pilot: Pilot[None]) -> None:
     await until(pilot, is_answerable, "a key to count")
 
 
-async def press_keys(pilot: KeyPilot, keys: Iterable[str]) -> None:
-    """Press keys as a person who sees the people in a picker before typing on."""
+async def press_keys(pilot: KeyPilot, keys: Iterable[str], who: str) -> None:
+    """Press keys. A picker offers at once whom it knew before: Enter waits until the person meant is first."""
     for key in keys:
         picker = pilot.app.screen
-        if isinstance(picker, PersonPicker):
-            await until(pilot, lambda: picker._people is not None, "the people")  # noqa: B023
+        if key == "enter" and isinstance(picker, PersonPicker):
+            rows = picker.query_one(PeopleRows)
+            await until(pilot, lambda: [*(p.name for p in rows.found), rows.new_name][0] == who, who)  # noqa: B023
         await pilot.press(key)
 
 

@@ -61,7 +61,9 @@ async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_pa
                     await pilot.press("s")
                 else:
                     pressed[whole.filename] = keys_for(samples[whole.filename], named)
-                    await press_keys(pilot, pressed[whole.filename])
+                    await press_keys(
+                        pilot, pressed[whole.filename], (samples[whole.filename].people or ("",))[0]
+                    )
                 decided += 1
                 await until(pilot, lambda item=item: current(screen) != item, "the next item")  # type: ignore[misc]
                 await until(pilot, lambda: not screen.rows.refused, f"no refusal of {whole.filename}")

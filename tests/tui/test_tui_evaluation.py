@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
-from tests.tui.driving import current, driving, loaded, screen_text, shown, until
+from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, until
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -73,7 +73,7 @@ async def test_spot_checks_are_confirmed_called_wrong_and_taken_back() -> None:
         await until(pilot, lambda: "Is this Sarah Smith?" in screen_text(pilot), "the check again")
         await pilot.press("P")
         await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the picker")
-        await pilot.press(*"nadia", "enter")
+        await press_keys(pilot, [*"nadia", "enter"], "Nadia")
         await until(pilot, lambda: sidecar.checked.get(80_001) is False, "who it is")
         assert "Nadia" in sidecar.events[-1].text
         await pilot.press("escape")

@@ -170,12 +170,13 @@ async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(t
                 if (item := shown(screen)) is None:
                     continue
                 if item.filename in samples:
+                    name = (samples[item.filename].people or ("",))[0]
                     pressed = keys_for(samples[item.filename], named)
                 else:
                     # One that was looked at again while its group was named has waited on.
                     name = who(item.id)
                     pressed = ["1"] if item.suggestions else ["P", *name[:2].lower(), "enter"]
-                await press_keys(pilot, pressed)
+                await press_keys(pilot, pressed, name)
                 keys += len(pressed)
                 await until(pilot, lambda item=item: current(screen) != item.id, "the next item")  # type: ignore[misc]
             await until(pilot, lambda: "Nothing waits" in screen_text(pilot), "the empty queue")

@@ -89,11 +89,14 @@ async def test_a_new_person_is_created_once() -> None:
     sidecar = SampleSidecar(20)
     async with driving(sidecar) as pilot:
         screen = await loaded(pilot)
-        for wanted in (20, 19):
+        for wanted, known in ((20, "Sarah Smith"), (19, "grete")):
             await pilot.press("N")
             await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the dialog")
-            await until(pilot, lambda: screen.desk.people, "the people")
-            await pilot.pause()
+            await until(
+                pilot,
+                lambda known=known: known in [person.name for person in screen.desk.people],  # type: ignore[misc]
+                "the people",
+            )
             await pilot.press(*"grete", "enter")
             await until(pilot, lambda wanted=wanted: wanted in sidecar.decided, "the decision")  # type: ignore[misc]
     assert [person.name for person in sidecar.created] == ["grete"]
