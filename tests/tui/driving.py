@@ -116,7 +116,7 @@ async def answerable(pilot: Pilot[None]) -> None:
 
 
 async def press_keys(pilot: KeyPilot, keys: Iterable[str], who: str) -> None:
-    """Press keys. A picker offers at once whom it knew before: Enter waits until the person meant is first."""
+    """Press keys. A picker offers whom it knew before: Enter waits until the person meant is first."""
     for key in keys:
         picker = pilot.app.screen
         if key == "enter" and isinstance(picker, PersonPicker):

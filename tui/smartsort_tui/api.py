@@ -147,12 +147,13 @@ def _transport(*, verify: bool) -> httpx.AsyncHTTPTransport:
     """Return httpx's own, but a request that is cancelled as it closes old connections closes them all."""
     limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)
     made = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
-    close: Any = made._pool._close_connections  # noqa: SLF001  (httpx has no other way)
+    pool: Any = made._pool  # noqa: SLF001  (httpx has no other way)
+    close = pool._close_connections  # noqa: SLF001
 
     async def close_all(connections: Any) -> None:
         await asyncio.shield(asyncio.ensure_future(close(connections)))
 
-    made._pool._close_connections = close_all  # type: ignore[method-assign]  # noqa: SLF001
+    pool._close_connections = close_all  # noqa: SLF001
     return made
 
 
