@@ -29,6 +29,8 @@ T = TypeVar("T")
 BASE = "/api/smart-download"
 LIMIT_SECONDS = 300.0
 """A limit for hanging, not a measure."""
+NOTHING_BY_ITSELF = {"immich.recheck_interval_seconds": 86_400}
+"""Settings of a test that decides by hand. However long it takes, no waiting photo is looked at meanwhile."""
 TOKEN = "test-token-of-the-admin"
 REVIEW_TOKEN = "test-token-of-a-reviewer"
 INTAKE_TOKEN = "test-token-of-a-downloader"

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from tests.live_sidecar import REVIEW_TOKEN, TOKEN, live_sidecar
+from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, until
 from textual.pilot import Pilot
 
@@ -42,7 +42,7 @@ async def test_the_demo_queue_is_reviewed_by_keyboard_from_start_to_empty(tmp_pa
     samples = {Path(s.path).name: s for s in make_samples(tmp_path / "same", SAMPLES, size=(320, 240))}
     pressed: dict[str, list[str]] = {}
     named: set[str] = set()
-    with live_sidecar(tmp_path / "root", SAMPLES, machine_learning=True) as live:
+    with live_sidecar(tmp_path / "root", SAMPLES, machine_learning=True, settings=NOTHING_BY_ITSELF) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, images="halfblocks", size=(120, 40)) as pilot:
             screen = await loaded(pilot)
             start = len(screen.desk.queue)

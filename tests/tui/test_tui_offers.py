@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
+from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import (
     answerable,
     current,
@@ -126,7 +126,7 @@ async def test_following_the_offers_empties_the_demos_queue_with_half_the_keys(t
     samples = {Path(s.path).name: s for s, _ in iter_samples(root / "inbox", 60, size=(320, 240))}
     strangers = {Path(s.path).name for s in iter_strangers(root / "inbox")}
     named: set[str] = set()
-    with live_sidecar(root, machine_learning=True) as live:
+    with live_sidecar(root, machine_learning=True, settings=NOTHING_BY_ITSELF) as live:
         live.wait_for(lambda: live.all_sorted(len(samples) + len(strangers)), "the photos", 240)
         assert live.sidecar.measure is not None
         live.run(live.sidecar.measure.measure_review())

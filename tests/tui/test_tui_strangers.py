@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
+from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import answerable, driving, foreseen, loaded, screen_text, until
 from textual.pilot import Pilot
 
@@ -44,7 +44,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
 ) -> None:
     root = tmp_path / "root"
     samples = list(iter_strangers(root / "inbox"))
-    with live_sidecar(root, machine_learning=True) as live:
+    with live_sidecar(root, machine_learning=True, settings=NOTHING_BY_ITSELF) as live:
         live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
         assert live.sidecar.measure is not None
         live.run(live.sidecar.measure.measure_review())
@@ -116,7 +116,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
 async def test_faces_are_left_out_groups_joined_and_strangers_ignored(tmp_path: Path) -> None:
     root = tmp_path / "root"
     samples = list(iter_strangers(root / "inbox"))
-    with live_sidecar(root, machine_learning=True) as live:
+    with live_sidecar(root, machine_learning=True, settings=NOTHING_BY_ITSELF) as live:
         live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
         assert live.sidecar.measure is not None
         live.run(live.sidecar.measure.measure_review())
@@ -160,7 +160,7 @@ async def test_faces_are_left_out_groups_joined_and_strangers_ignored(tmp_path: 
 async def test_groups_are_split_and_joined_for_good_locked_and_all_that_is_revoked(tmp_path: Path) -> None:
     root = tmp_path / "root"
     samples = list(iter_strangers(root / "inbox"))
-    with live_sidecar(root, machine_learning=True) as live:
+    with live_sidecar(root, machine_learning=True, settings=NOTHING_BY_ITSELF) as live:
         live.wait_for(lambda: live.all_sorted(len(samples)), "the strangers")
         assert live.sidecar.measure is not None
         live.run(live.sidecar.measure.measure_review())
