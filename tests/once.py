@@ -36,7 +36,8 @@ _migrate = migrations.migrate
 
 
 @functools.cache
-def _empty_ledger() -> sqlite3.Connection:
+def empty_ledger() -> sqlite3.Connection:
+    """A ledger that went through every migration, in memory."""
     made = sqlite3.connect(":memory:", check_same_thread=False)
     _migrate(Database(made))
     return made
@@ -45,7 +46,7 @@ def _empty_ledger() -> sqlite3.Connection:
 def _copied(db: Database) -> None:
     """A new ledger is a copy of one that went through every migration; an older one goes through them."""
     if not db.table_names():
-        _empty_ledger().backup(db.conn)
+        empty_ledger().backup(db.conn)
     _migrate(db)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 import anyio.to_thread
+from tests.once import empty_ledger
 
 from smartsort.immich import transport
 from smartsort.ledger.database import Ledger
@@ -173,6 +174,7 @@ async def _in_thread(func: Callable[..., Any], *args: Any, **_: Any) -> Any:
 @contextmanager
 def clockwork(seed: int) -> Iterator[Loop]:
     """The loop, and everything that tells time telling its time."""
+    empty_ledger()  # made once in a process, with secrets that are not this history's
     loop = Loop(random.Random(f"loop:{seed}"))
 
     class Now(datetime):
