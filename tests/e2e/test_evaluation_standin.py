@@ -92,7 +92,7 @@ def _standin(port: int) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def control(url: str, **values: Any) -> None:

@@ -303,7 +303,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_transaction(ledger):
         key_value.put(db, "x", 1)
 
     task = asyncio.create_task(ledger.awrite(slow))
-    await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
