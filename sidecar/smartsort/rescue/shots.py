@@ -133,8 +133,11 @@ class ShotsOfFolder:
 
     def _by_evidence(self, cluster: grouping.Cluster) -> Iterator[Follower]:
         read: dict[str, Metadata] = {}
+        # What a symbolic link to a photo of Immich says of itself, it says there.
         for entry, said in zip(
-            cluster.media, self._decoders.metadata([e.path for e in cluster.media]), strict=True
+            cluster.media,
+            self._decoders.metadata([os.path.realpath(e.path) for e in cluster.media]),
+            strict=True,
         ):
             read[entry.path] = said
         for group in grouping.shots(cluster, lambda entry: read[entry.path]):

@@ -6,7 +6,9 @@ import base64
 import os
 
 import pytest
-from tests.earlier_library import UPLOADS, same_file
+from tests.earlier_library import UPLOADS, lose_the_ledger, on_another_mount, same_file
+from tests.fakes import write
+from tests.handed_in import shot
 
 from smartsort.audit.audit import Audit
 from smartsort.core.model import State
@@ -77,6 +79,26 @@ async def test_a_clip_that_immich_finds_out_later_joins_its_photo_and_is_undone_
     assert library.links() == []
     await library.plan()
     assert library.links() == []
+
+
+@pytest.mark.parametrize("options", [{}, {"placer": on_another_mount}])
+async def test_a_lost_ledger_knows_the_clip_again(make, options):
+    library = make(**options)
+    live(library)
+    for name, content in (("a1/anna_0.jpg", shot(1)["jpg"]), ("b7/clip+none.mov", shot(1)["MOV"])):
+        os.remove(f"{library.folder}/{name}")
+        write(f"{library.folder}/{name}", content)
+        library.world.server.asset_at(name).checksum = ""
+    await library.apply()
+    assert library.links() == BOTH
+    before = library.originals()
+    assert await lose_the_ledger(library) == {"filed": 1}
+    await library.plan()
+    assert library.links() == BOTH
+    both = (Member.PHOTO, Member.VIDEO)
+    assert names(library) == {(area, member) for area in (Area.ORIGINAL, Area.FACES) for member in both}
+    assert Audit(library.world.context.layout).run().findings == []
+    assert library.originals() == before
 
 
 async def test_equal_names_make_no_clip(library):
