@@ -102,3 +102,25 @@ def test_a_backfill_takes_the_folders_word(tmp_path, first) -> None:
         assert "grandma_rose/b.jpg" in files_of(live.root / "faces")
         assert len(live.demo.state.assets) == 1, "no second asset"
         assert picture_of(old) == before
+
+
+def test_an_adoption_waits_while_immich_cannot_be_asked(live, folder) -> None:
+    """Taken over unasked, the photo would become a duplicate."""
+    known = folder.new[0]
+    upload(live, folder.path, [known])
+    asked = {"folder": str(folder.path), "sorted_as": "faces"}
+    preview = live.client().post(f"{BASE}/adopt", json=asked).json()
+    assert live.demo is not None
+    live.demo.faults.down = True
+    live.client().post(f"{BASE}/adopt/apply", json={"preview": preview["preview"]})
+
+    def is_told() -> bool:
+        issues = live.client().get(f"{BASE}/status").json()["health_issues"]
+        return any(one["kind"] == "immich" for one in issues)
+
+    live.wait_for(is_told, "the health issue")
+    assert live.client().get(f"{BASE}/adopt").json()["state"] == "running"
+    live.demo.faults.down = False
+    live.wait_for(lambda: live.client().get(f"{BASE}/adopt").json()["state"] == "done", "the adoption")
+    assert live.client().get(f"{BASE}/adopt").json()["known"] == 1
+    assert known not in places(live, folder)

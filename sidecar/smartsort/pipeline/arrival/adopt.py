@@ -164,7 +164,7 @@ class AdoptionStage:
     # --- done --------------------------------------------------------------------------------
 
     async def step(self) -> bool | float | None:
-        """Take one portion over. Raises StorageError, RootUnavailable and goes on from there."""
+        """Take one portion over. Raises StorageError, RootUnavailable, ImmichError and goes on from there."""
         run = await self._context.ledger.aread(adopted.current)
         if run is None or run["state"] != "running":
             self._pass = None
