@@ -10,7 +10,7 @@ from tests.fakes import World, close_world
 from smartsort.actions import ActionRefused, PersonSelector
 from smartsort.core.model import MarkKind, State
 from smartsort.core.person_ref import PersonRef
-from smartsort.ledger import face_marks, photos
+from smartsort.ledger import adopted, face_marks, photos
 from smartsort.pipeline.routing.evidence import EvidenceBuilder
 
 DORA = PersonSelector("Dora", create=True)
@@ -116,6 +116,9 @@ async def test_strangers_are_called_one_person_or_two_and_the_last_word_counts(p
     assert said() == {(one, "apart"), (two, "rest"), (two, "same")}
     await place.actions.undo(apart.event, "eva")
     assert said() == together
+    await place.actions.group_faces(first, second, "eva")
+    await place.actions.group_faces(first | second, {}, "eva")
+    assert said() == together
     [failed] = await place.actions.group_faces({third: ["gone"]}, {}, "eva")
     assert (failed.action, failed.code, failed.problem) == ("failed", "not_found", "it has no such face")
     assert {photo: place.places(photo) for photo in before} == before
@@ -164,3 +167,12 @@ async def test_a_verdict_is_revoked_by_its_key_once(place):
     assert place.places(photo) == ["review/unidentified/unknown_stranger_1.jpg"]
     with pytest.raises(ActionRefused):
         await place.actions.revoke_mark(group.key, "eva")
+
+
+async def test_what_immich_never_recognised_still_lay_in_the_folder_of_its_person(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    lay = {"run": 1, "paths": ["/old/anna/a.jpg"], "said": {"people": [["p1", "Anna"]], "by": "eva"}}
+    place.ledger.write(lambda db: adopted.put(db, {photo: lay}))
+    builder = EvidenceBuilder(place.context, place.sidecar.people)
+    [found] = await builder.given_up([(place.photo(photo), "it failed twice")])
+    assert (found.evidence.gave_up, found.evidence.sorted_before.by) == ("it failed twice", "eva")

@@ -196,7 +196,7 @@ def try_out(chosen: Sequence[Change], known: dict[str, str], processes: int, sec
                 continue
             passing.add(told)
         ran_out = code < 0 or TIMEOUT in told
-        known[mutant.key] = UNNOTICED if code == 0 else RAN_OUT if ran_out else told or "the import fails"
+        known[mutant.key] = UNNOTICED if code == 0 else RAN_OUT if ran_out else told or "the collection"
         click.echo(f"{len(waiting)} left: {mutant.function} {mutant.number}: {known[mutant.key]}", err=True)
         NOTICED.write_text(json.dumps(known))
 

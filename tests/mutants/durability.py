@@ -268,7 +268,7 @@ class Runner:
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
-            status = 70
+            status = 0
             try:
                 resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
                 with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
@@ -279,6 +279,7 @@ class Runner:
                         if status != 1:
                             status = int(pytest.main([*self._arguments, *tests], [Told(writing)]))
             except BaseException as problem:
+                status = 70
                 os.write(writing, f"{problem!r}".encode())
             finally:
                 os._exit(status)
