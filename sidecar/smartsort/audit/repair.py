@@ -44,14 +44,14 @@ class Repair:
     def run(self, report: Report) -> int:
         """Mend what can be mended. Each finding then says what was done. Return how many."""
         order: list[tuple[tuple[Code, ...], Callable[[Finding], str]]] = [
-            ((Code.MOVED,), self._moved),
-            ((Code.EXTRA_LINK,), self._extra_link),
-            ((Code.TOUCHED, Code.EDITED), self._changed),
-            ((Code.REPLACED,), self._replaced),
-            ((Code.UNLINKED,), self._unlinked),
-            ((Code.MISSING,), self._missing),
-            ((Code.LOST, Code.TRASH_EMPTIED), self._gone),
-            ((Code.REVIEW_ROW, Code.DOWNLOAD_ROW), self._rows),
+            ((Code.MOVED,), self._follow.moved),
+            ((Code.EXTRA_LINK,), self._of_a_photo(self._extra_link)),
+            ((Code.TOUCHED, Code.EDITED), self._of_a_photo(self._changed)),
+            ((Code.REPLACED,), self._of_a_photo(self._replaced)),
+            ((Code.UNLINKED,), self._of_a_photo(self._unlinked)),
+            ((Code.MISSING,), self._of_a_photo(self._missing)),
+            ((Code.LOST, Code.TRASH_EMPTIED), self._of_a_photo(self._gone)),
+            ((Code.REVIEW_ROW, Code.DOWNLOAD_ROW), self._of_a_photo(self._rows)),
         ]
         mended = 0
         # Photos first: what travels with one follows it.
@@ -69,18 +69,22 @@ class Repair:
 
     # --- what they share ---------------------------------------------------------------------
 
-    def _photo(self, photo_id: int | None) -> tuple[Photo, list[Name]] | None:
-        """Return a photo at rest and its names, None for one that the pipeline still has in hand."""
-        if photo_id is None:
-            return None
-        ledger = self._context.ledger
-        photo = ledger.read(lambda db: photos.get(db, photo_id))
-        if photo is None or photo.state not in AT_REST:
-            return None
-        return photo, ledger.read(lambda db: photos.names_of(db, [photo_id]))[photo_id]
+    def _of_a_photo(self, mend: Callable[[Finding, Photo, list[Name]], str]) -> Callable[[Finding], str]:
+        """Give it the finding's photo and its names, and leave alone what the pipeline still has in hand."""
 
-    def _write(self, change: Change) -> None:
-        write(self._context, change)
+        def mended(finding: Finding) -> str:
+            ledger, photo_id = self._context.ledger, finding.photo_id
+            photo = ledger.read(lambda db: photos.get(db, photo_id)) if photo_id is not None else None
+            if photo is None or photo.state not in AT_REST:
+                return ""
+            return mend(finding, photo, ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id])
+
+        return mended
+
+    def _write(self, change: Change, kind: EventKind | None = None, **data: object) -> None:
+        """Change a photo, with an event of this kind."""
+        happened = () if kind is None else (NewEvent(kind, change.photo_id, data, ACTOR),)
+        write(self._context, change._replace(events=(*change.events, *happened)))
 
     def _look(self, name: Name) -> FileStamp | None:
         path = self._context.absolute(name)
@@ -100,16 +104,11 @@ class Repair:
             raise result
         return result
 
-    # --- moved and linked by hand ------------------------------------------------------------
+    # --- linked by hand ----------------------------------------------------------------------
 
-    def _moved(self, finding: Finding) -> str:
-        return self._follow.moved(finding)
-
-    def _extra_link(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None or finding.area is not Area.FACES or not finding.relative or not finding.path:
+    def _extra_link(self, finding: Finding, photo: Photo, _names: list[Name]) -> str:
+        if finding.area is not Area.FACES or not finding.relative or not finding.path:
             return ""
-        photo, _ = found
         folder = os.path.dirname(finding.relative)
         if photo.state is not State.FILED or not folder:
             return ""
@@ -125,19 +124,16 @@ class Repair:
             mtime_ns=now.mtime_ns,
             sha256=photo.sha256,
         )
-        data = {"names": [[Area.FACES.value, shown(name.path)]]}
-        event = NewEvent(EventKind.LINKED_BY_HAND, photo.id, data, ACTOR)
-        self._write(Change(photo.id, names_added=(name,), events=(event,)))
+        names = [[Area.FACES.value, shown(name.path)]]
+        self._write(Change(photo.id, names_added=(name,)), EventKind.LINKED_BY_HAND, names=names)
         return f"photo {photo.id} is filed there too"
 
     # --- other bytes -------------------------------------------------------------------------
 
-    def _changed(self, finding: Finding) -> str:
+    def _changed(self, finding: Finding, photo: Photo, names: list[Name]) -> str:
         """Take the file as it is now, because the user wants it so. All its names are one file."""
-        found = self._photo(finding.photo_id)
-        if found is None or finding.path is None:
+        if finding.path is None:
             return ""
-        photo, names = found
         now = stamp(finding.path)
         read = digests(finding.path, now)
         same = [
@@ -158,18 +154,16 @@ class Repair:
                 "problem": None,
             }
         was = photo.sha256 if finding.member is Member.PHOTO else same[0].sha256
+        change = Change(photo.id, values=values, names_added=added)
         data = {"member": finding.member.value, "was": was, "sha256": read.sha256}
-        event = NewEvent(EventKind.EDITED_BY_HAND, photo.id, data, ACTOR)
-        self._write(Change(photo.id, values=values, names_added=added, events=(event,)))
+        self._write(change, EventKind.EDITED_BY_HAND, **data)
         return "the ledger knows the file as it is now"
 
-    def _replaced(self, finding: Finding) -> str:
+    def _replaced(self, finding: Finding, photo: Photo, names: list[Name]) -> str:
         """Keep both: the new file becomes a photo of its own, the old one is linked beside it."""
-        found = self._photo(finding.photo_id)
-        if found is None or finding.path is None or finding.area in (Area.LIBRARY, Area.TEMP, None):
+        if finding.path is None or finding.area in (Area.LIBRARY, Area.TEMP, None):
             return ""
-        photo, names = found
-        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
+        own = _own(finding, names)
         home = self._alive([n for n in names if n != own], finding.member)
         if own is None or home is None:
             return ""
@@ -178,19 +172,12 @@ class Repair:
         if own.member is not Member.PHOTO:
             changed = own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns, sha256=read.sha256)
             data = {"member": own.member.value, "was": own.sha256, "sha256": read.sha256}
-            event = NewEvent(EventKind.EDITED_BY_HAND, photo.id, data, ACTOR)
-            self._write(Change(photo.id, names_added=(changed,), events=(event,)))
+            self._write(Change(photo.id, names_added=(changed,)), EventKind.EDITED_BY_HAND, **data)
             return "the ledger knows the file as it is now. The one in the library stays as it was"
         folder, base = os.path.split(own.path)
         moment = self._context.clock.now().astimezone()
         names_free = (n for n in candidates(base, moment) if n != base)
-        placed = self._place(
-            home,
-            own.area,
-            folder,
-            names_free,
-            photo.sha256,
-        )
+        placed = self._place(home, own.area, folder, names_free, photo.sha256)
         back = own.placed_in(own.area, folder, placed, own.person_id, photo.sha256)
         at = self._context.clock.text()
 
@@ -240,33 +227,21 @@ class Repair:
         new_id = self._context.ledger.write(write)
         return f"the new file is photo {new_id}. Photo {photo.id} is linked at {shown(back.path)}"
 
-    def _unlinked(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None or finding.path is None:
-            return ""
-        photo, names = found
-        own = next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
-        if own is None:
+    def _unlinked(self, finding: Finding, photo: Photo, names: list[Name]) -> str:
+        own = _own(finding, names)
+        if own is None or finding.path is None:
             return ""
         now = stamp(finding.path)
-        self._write(
-            Change(
-                photo.id,
-                names_added=(own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns),),
-            )
-        )
+        copy = own._replace(method="copy", size=now.size, mtime_ns=now.mtime_ns)
+        self._write(Change(photo.id, names_added=(copy,)))
         return "the ledger knows it as a copy"
 
     # --- gone --------------------------------------------------------------------------------
 
-    def _missing(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None:
-            return ""
-        photo, names = found
+    def _missing(self, finding: Finding, photo: Photo, names: list[Name]) -> str:
         mine = [n for n in names if n.member is finding.member and n.area is not Area.ORIGINAL]
         gone = [n for n in mine if self._look(n) is None]
-        if not any((n.area, n.path) == (finding.area, finding.relative) for n in names):
+        if _own(finding, names) is None:
             done = "the ledger follows what was moved"
         else:
             done = "" if gone else "it is there again"
@@ -282,20 +257,15 @@ class Repair:
         digest = own.sha256 or (photo.sha256 if own.member is Member.PHOTO else None)
         placed = self._place(home, own.area, folder, [base], digest)
         back = own.placed_in(own.area, folder, placed, own.person_id, own.sha256)
-        data = {"names": [[own.area.value, shown(own.path)]]}
-        event = NewEvent(EventKind.LINKED_AGAIN, photo.id, data, ACTOR)
-        self._write(Change(photo.id, names_added=(back,), events=(event,)))
+        again = [[own.area.value, shown(own.path)]]
+        self._write(Change(photo.id, names_added=(back,)), EventKind.LINKED_AGAIN, names=again)
         if own.area is Area.LIBRARY and photo.shard is not None and self._context.tuning.trigger_scan:
             at = self._context.clock.text()
             shard = {"shard": photo.shard}
             self._context.ledger.write(lambda db: outbox.post_once(db, "scan", shard, at))
         return f"linked again from {shown(self._context.absolute(home))}"
 
-    def _gone(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None:
-            return ""
-        photo, names = found
+    def _gone(self, finding: Finding, photo: Photo, names: list[Name]) -> str:
         own = [n for n in names if n.member is finding.member]
         if any(self._look(n) is not None for n in own):
             return "it is there again"
@@ -305,7 +275,6 @@ class Repair:
         if not self._accept_loss and finding.code is Code.LOST:
             return ""
         left = [n for n in names if n not in own] if finding.member is Member.PHOTO else []
-        data = {"names": [[n.area.value, shown(n.path)] for n in own], "sha256": photo.sha256}
         whole = finding.member is Member.PHOTO and not any(self._look(n) for n in left)
         if finding.member is Member.PHOTO and not whole:
             return ""
@@ -315,16 +284,20 @@ class Repair:
                 state=State.PURGED if whole else None,
                 names_removed=tuple((n.area, n.path) for n in (names if whole else own)),
                 review_closed=("withdrawn", ACTOR) if whole and photo.state is State.REVIEW else None,
-                events=(NewEvent(EventKind.LOST, photo.id, data, ACTOR),),
-            )
+            ),
+            EventKind.LOST,
+            names=[[n.area.value, shown(n.path)] for n in own],
+            sha256=photo.sha256,
         )
         return "noted as lost. The digest stays known"
 
     # --- rows --------------------------------------------------------------------------------
 
-    def _rows(self, finding: Finding) -> str:
-        found = self._photo(finding.photo_id)
-        if found is None:
-            return ""
-        self._write(Change(found[0].id))
+    def _rows(self, _finding: Finding, photo: Photo, _names: list[Name]) -> str:
+        self._write(Change(photo.id))
         return "written again"
+
+
+def _own(finding: Finding, names: Sequence[Name]) -> Name | None:
+    """Return the name that the finding is about, None when the photo has it no more."""
+    return next((n for n in names if (n.area, n.path) == (finding.area, finding.relative)), None)
