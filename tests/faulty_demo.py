@@ -9,7 +9,7 @@ import fnmatch
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from smartsort.demo.server import DemoServer
 
 Kind = Literal["status", "slow", "truncate", "html", "drop"]
 KINDS = ("status", "slow", "truncate", "html", "drop")
+WATCHER_SECONDS = {"instant": 0.05, "demo": 1.0, "real": 5.2}
 WEB_PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>"
 
 
@@ -95,6 +96,34 @@ class DemoImmich(immich.DemoImmich):
 
     FAULTS = Faults
     faults: Faults
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """As the demo does, and play Immich's own watcher where the settings say that it is on."""
+        async with super().running():
+            watcher = asyncio.create_task(_watch(self)) if self.settings.watch_libraries else None
+            try:
+                yield self
+            finally:
+                if watcher is not None:
+                    watcher.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await watcher
+
+
+async def _watch(demo: DemoImmich) -> None:
+    """New files come in, and the row of a missing one goes at once."""
+    state, scanner = demo.state, demo.scanner
+    while True:
+        await asyncio.sleep(WATCHER_SECONDS[demo.settings.profile])
+        for library in list(state.libraries.values()):
+            found = await asyncio.to_thread(scanner._walk, library)
+            there = {path for path, _, _ in found}
+            for asset in state.library_assets(library.id):
+                if asset.path not in there:
+                    state.remove_asset(asset.id)
+            if any(state.asset_by_path(library.id, path) is None for path in there):
+                await scanner._import_found(library, found)
 
 
 def build_app(demo: DemoImmich) -> ASGIApp:

@@ -1,7 +1,6 @@
 """The demo Immich as one object: its state, its jobs and what goes wrong with it."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import Counter
@@ -70,18 +69,13 @@ class DemoImmich:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Run what goes on without requests (the watcher), and put everything away at the end."""
+        """Put everything away at the end."""
         if self.settings.machine_learning:
             folder = self.state.upload_folder()
             for path in await asyncio.to_thread(make_album, folder, self.settings.people):
                 self.chain.remember(path)
-        watcher = asyncio.create_task(self.scanner.watch()) if self.settings.watch_libraries else None
         try:
             yield self
         finally:
-            if watcher is not None:
-                watcher.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await watcher
             await self.engine.close()
             self.state.close()

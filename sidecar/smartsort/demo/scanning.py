@@ -25,7 +25,7 @@ Found = tuple[str, int, int]
 
 
 class LibraryScanner:
-    """The library queue's jobs, and the optional watcher."""
+    """The library queue's jobs."""
 
     def __init__(self, state: DemoState, engine: JobEngine, chain: PhotoChain, timing: Timing) -> None:
         self._state = state
@@ -44,19 +44,6 @@ class LibraryScanner:
     def scan(self, library: Library) -> None:
         self._engine.add("library", "LibrarySyncFilesQueueAll", {"id": library.id})
         self._engine.add("library", "LibraryScanAssetsQueueAll", {"id": library.id})
-
-    async def watch(self) -> None:
-        """Play Immich's own watcher until cancelled: new files come in, a missing one's row goes at once."""
-        while True:
-            await asyncio.sleep(self._timing.watcher_poll_seconds)
-            for library in list(self._state.libraries.values()):
-                found = await asyncio.to_thread(self._walk, library)
-                there = {path for path, _, _ in found}
-                for asset in self._state.library_assets(library.id):
-                    if asset.path not in there:
-                        self._state.remove_asset(asset.id)
-                if any(self._state.asset_by_path(library.id, path) is None for path in there):
-                    await self._import_found(library, found)
 
     async def _look_for_new(self, job: Job) -> None:
         library = self._state.libraries.get(job.data["id"])

@@ -38,7 +38,6 @@ class Timing:
     contention: float
     gate_poll_seconds: float
     row_to_sidecar_seconds: float
-    watcher_poll_seconds: float
 
     def of(self, job_name: str, beside: int, rng: random.Random) -> float:
         base = self.seconds.get(job_name, 0.0)
@@ -65,7 +64,7 @@ _MEASURED = {
     "FacialRecognition": 0.015,
     "AssetDelete": 0.8,
 }
-_INSTANT = Timing("instant", _FILLS_THE_QUEUE, 0.0, 0.002, 0.0, 0.05)
+_INSTANT = Timing("instant", _FILLS_THE_QUEUE, 0.0, 0.002, 0.0)
 _SHORTER = {
     "LibrarySyncFilesQueueAll": 0.02,
     "LibraryScanAssetsQueueAll": 0.02,
@@ -82,7 +81,7 @@ _SHORTER = {
     "FacialRecognition": 0.01,
     "AssetDelete": 0.05,
 }
-_DEMO = Timing("demo", _SHORTER | _FILLS_THE_QUEUE, 0.2, 0.5, 0.0006, 1.0)
-_REAL = Timing("real", _MEASURED | _FILLS_THE_QUEUE, 0.5, 1.0, 0.0006, 5.2)
+_DEMO = Timing("demo", _SHORTER | _FILLS_THE_QUEUE, 0.2, 0.5, 0.0006)
+_REAL = Timing("real", _MEASURED | _FILLS_THE_QUEUE, 0.5, 1.0, 0.0006)
 
 PROFILES: Mapping[str, Timing] = MappingProxyType({p.name: p for p in (_INSTANT, _DEMO, _REAL)})
