@@ -7,6 +7,7 @@ import contextlib
 import gc
 import gzip
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -183,6 +184,23 @@ async def test_a_connection_idle_for_too_long_or_closed_meanwhile_is_not_used_ag
         await asyncio.sleep(0.02)
         await get(wire, url)
     assert peer.connections == 2
+
+
+async def test_of_a_name_with_several_addresses_one_that_answers_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    async def addresses(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        found = ("127.0.0.2", "127.0.0.1")  # the server is at the second one
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
+
+    peer = Peer(OK)
+    async with listening(peer) as url, wired() as wire:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
+        assert (await get(wire, url.replace("127.0.0.1", "immich.test"))).content == b"hi"
+    assert (asked, peer.connections) == (["immich.test"], 1)
 
 
 async def test_nobody_there_is_told_apart_from_nobody_answering() -> None:

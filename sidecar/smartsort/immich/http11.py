@@ -9,19 +9,24 @@ whole.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
+from asyncio.staggered import staggered_race
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import h11
 import httpx
 
 READ_BYTES = 64 * 1024
 
-LATE_SECONDS = 1.0
-"""How long a connection that did not come in time may still come, to be closed."""
+NEXT_SECONDS = 0.25
+"""Until the next address of a name is tried as well. In containers names often have an IPv6 address first
+where only IPv4 answers."""
 
 _CONNECTION_LOST = "the server closed the connection without an answer"
 
@@ -93,26 +98,19 @@ class Http11Transport(httpx.AsyncBaseTransport):
         secure = url.scheme == "https"
         if secure and self._context is None:
             self._context = httpx.create_ssl_context(verify=self._verify)
-        opening = asyncio.ensure_future(
-            asyncio.open_connection(
-                url.raw_host.decode("ascii"),
-                url.port or (443 if secure else 80),
-                ssl=self._context if secure else None,
-                # Names that resolve to IPv6 first where only IPv4 answers are common in containers.
-                happy_eyeballs_delay=0.25,
-            )
-        )
+        host, port = url.raw_host.decode("ascii"), url.port or (443 if secure else 80)
         with _within(httpx.ConnectTimeout, "no connection in time"):
             try:
                 async with asyncio.timeout(seconds):
-                    # Not cancelled at once: asyncio forgets a socket that is connected in that moment.
-                    reader, writer = await asyncio.shield(opening)
-            except BaseException as error:
-                opening.add_done_callback(_hang_up)
-                asyncio.get_running_loop().call_later(LATE_SECONDS, opening.cancel)
-                if isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                    raise httpx.ConnectError(str(error)) from error
+                    reader, writer = await asyncio.open_connection(
+                        sock=await _connected(host, port),
+                        ssl=self._context if secure else None,
+                        server_hostname=host if secure else None,
+                    )
+            except TimeoutError:
                 raise
+            except OSError as error:
+                raise httpx.ConnectError(str(error)) from error
         return _Connection(reader, writer)
 
     async def _exchange(
@@ -159,9 +157,34 @@ class Http11Transport(httpx.AsyncBaseTransport):
             self._idle.pop().writer.close()
 
 
-def _hang_up(opening: asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result()[1].close()
+async def _connected(host: str, port: int) -> socket.socket:
+    """Return a socket that is connected to one of the addresses of a name.
+
+    asyncio's own way loses a socket that is connected in the moment in which the caller gives up.
+    """
+    loop, made = asyncio.get_running_loop(), list[socket.socket]()
+
+    async def attempt(family: int, kind: int, protocol: int, address: Any) -> None:
+        one = socket.socket(family, kind, protocol)
+        try:
+            one.setblocking(False)
+            await loop.sock_connect(one, address)
+        except BaseException:
+            one.close()
+            raise
+        made.append(one)
+
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    attempts = [partial(attempt, each[0], each[1], each[2], each[4]) for each in addresses]
+    try:
+        _, _, problems = await staggered_race(attempts, NEXT_SECONDS)
+    except BaseException:
+        for one in made:
+            one.close()
+        raise
+    if not made:
+        raise next(each for each in problems if each is not None)
+    return made[0]
 
 
 def _sent(protocol: h11.Connection, request: httpx.Request, body: bytes) -> bytes:
