@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
 import pytest
+from tests.ports import reserved_port
 
 from smartsort.errors import ImmichUnreachable
 from smartsort.immich import ImmichServer
@@ -208,9 +209,11 @@ async def test_nobody_there_is_told_apart_from_nobody_answering() -> None:
     async with listening(peer) as url, wired() as wire:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             await get(wire, url)
+    with reserved_port() as port:
+        async with wired() as wire:
+            with pytest.raises(httpx.ConnectError):
+                await get(wire, f"http://127.0.0.1:{port}")
     async with wired() as wire:
-        with pytest.raises(httpx.ConnectError):
-            await get(wire, url)
         with pytest.raises(httpx.ConnectError):
             await get(wire, "http://no-such-host.invalid")
 

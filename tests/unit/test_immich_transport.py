@@ -11,6 +11,7 @@ from math import inf
 
 import httpx
 import pytest
+from tests.ports import reserved_port
 
 from smartsort.errors import ImmichRefused, ImmichRejected, ImmichUnreachable
 from smartsort.immich import ImmichServer
@@ -221,10 +222,7 @@ async def test_an_answer_cut_short_on_the_wire_is_asked_for_again() -> None:
 
 
 async def test_nobody_listening_is_unreachable() -> None:
-    listener = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    listener.close()
-    await listener.wait_closed()
-    async with ImmichServer(f"http://127.0.0.1:{port}", "key", retries=0) as server:
-        with pytest.raises(ImmichUnreachable, match="cannot be reached"):
-            await server.faces("a")
+    with reserved_port() as port:
+        async with ImmichServer(f"http://127.0.0.1:{port}", "key", retries=0) as server:
+            with pytest.raises(ImmichUnreachable, match="cannot be reached"):
+                await server.faces("a")
