@@ -152,7 +152,7 @@ class RunningServer:
 
     def stop(self) -> None:
         self.fake.stopping = True
-        if self._server is not None and self._thread is not None:
+        if self._server is not None and self._thread is not None and self._thread.is_alive():
             self._server.should_exit = True
             self._thread.join(60)
             assert not self._thread.is_alive(), "the server does not end"

@@ -13,6 +13,7 @@ from tests.tui.screenshots import settled
 
 from smartsort_tui import live
 from smartsort_tui.live import Link
+from smartsort_tui.screens.activity import ActivityScreen
 from smartsort_tui.screens.area import AreaScreen
 from smartsort_tui.screens.dialogs import HelpScreen
 from smartsort_tui.screens.preview import Preview
@@ -111,7 +112,7 @@ async def test_what_was_done_is_told_though_the_list_does_not_come_anew(server: 
         server.fake.fail_paths = {"/review/items/"}
         await until(pilot, lambda: "takes it back" in screen_text(pilot), "what was done")
         await pilot.press("f3")
-        await until(pilot, lambda: "u " in screen_text(pilot), "the events")
+        await until(pilot, lambda: "u ruled out" in screen_text(pilot), "the events")
         server.fake.fail_paths = {"GET"}
         server.fake.fault = ""
         await pilot.press("u")
@@ -119,6 +120,19 @@ async def test_what_was_done_is_told_though_the_list_does_not_come_anew(server: 
         server.fake.fail_paths = {"/events"}
         await pilot.press("enter")
         await until(pilot, lambda: "undone: 1 photo" in screen_text(pilot), "what was done")
+
+
+async def test_events_asked_for_twice_at_once_come(server: RunningServer) -> None:
+    async with driving(url=server.url) as pilot:
+        await loaded(pilot)
+        server.fake.held_back = "/events"
+        await pilot.press("f3")
+        await until(pilot, lambda: server.fake.waiting, "the first question to be under way")
+        activity = pilot.app.screen
+        assert isinstance(activity, ActivityScreen)
+        activity.connected()
+        server.fake.held_back = ""
+        await until(pilot, lambda: activity._as_of, "the events")
 
 
 @pytest.mark.parametrize("area", ["f2", "f3", "f4", "f5", "c"])

@@ -134,7 +134,7 @@ class ActivityScreen(AreaScreen, Undoing[None]):
 
     def content(self) -> Iterable[Widget]:
         self._cursor: str | None = None
-        self._loading = False
+        self._loading = 0
         self.rows = EventRows(self.smartsort.clock, id="events")
         yield Fitted("… loading", id="now")
         yield Static("What happened   u can be undone   × was undone", classes="pane-title")
@@ -207,9 +207,9 @@ class ActivityScreen(AreaScreen, Undoing[None]):
             work(self, "events", self._load, self._cursor)
 
     async def _load(self, cursor: str | None, *, said: bool = False) -> None:
-        if self._loading:
-            return
-        self._loading = True
+        if cursor is not None and self._loading:
+            return  # never for the first page: what is under way may be what this takes the place of
+        self._loading += 1
         try:
             page = await self.smartsort.client.events(cursor=cursor, limit=EVENTS_PER_PAGE)
         except ApiProblem as problem:
@@ -218,7 +218,7 @@ class ActivityScreen(AreaScreen, Undoing[None]):
                 self.say_problem(problem)
             return
         finally:
-            self._loading = False
+            self._loading -= 1
         self.is_fresh()
         self._cursor = page.next_cursor if len(self.rows.items) < EVENTS_KEPT else None
         self.rows.show([*self.rows.items, *page.events] if cursor else page.events)
