@@ -173,18 +173,18 @@ Reviewer = Annotated[Caller, Depends(scope("review"))]
 Admin = Annotated[Caller, Depends(scope("admin"))]
 
 KeyPresses = Annotated[
-    int | None,
+    int,
     Header(
         alias="Key-Presses",
-        ge=1,
+        ge=0,
         le=10_000,
         description="Keys that a person pressed since their last decision, for the statistics.",
     ),
 ]
 
 
-def _with_keys(caller: Reviewer, keys: KeyPresses = None) -> Caller:
-    return replace(caller, keys=keys or 0)
+def _with_keys(caller: Reviewer, keys: KeyPresses = 0) -> Caller:
+    return replace(caller, keys=keys)
 
 
 Decider = Annotated[Caller, Depends(_with_keys)]
