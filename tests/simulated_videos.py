@@ -90,6 +90,7 @@ class _Stream:
 
     def __init__(self, film: Simulated) -> None:
         self.film, self.duration = film, round(film.seconds * 1000)
+        self.average_rate = film.rate
         self.codec_context = SimpleNamespace(width=320, height=180, thread_count=1, skip_frame="")
         self.streams, self.index_entries = SimpleNamespace(audio=()), self
         self._keys = range(0, len(self), max(1, round(film.key_seconds * film.rate)))

@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
 import pytest
 from PIL import Image
 from tests.bench.copies import Take
@@ -23,6 +24,7 @@ from tests.films import Cast, Film, make, recognise
 from tests.footage import FORMATS, footage
 
 from smartsort.files import decoders as module
+from smartsort.files import player as player_module
 from smartsort.files.decoders import Decoders
 from smartsort.files.frames import _CURVES, FEWEST, MOST, Frames, frames, grid, pictures_at
 from smartsort.files.perceptual_hash import Look, same_video
@@ -133,6 +135,50 @@ def test_hlg_has_no_step_and_grows():
     shown = [_CURVES[18](n / 1000) for n in range(1001)]
     assert all(0 <= after - before <= 3 for before, after in itertools.pairwise(shown[10:]))
     assert (shown[0], shown[-1]) == (0, 255)
+
+
+def test_frames_that_do_not_say_when_they_are_shown_follow_each_other(made, tmp_path):
+    """FFmpeg tells no time of a Matroska file that begins before zero, and goes to no place in it."""
+    path = str(tmp_path / "early.mkv")
+    with (
+        av.open(made(Film(6, (Cast(3, 3, 6),)))) as source,
+        av.open(path, "w", options={"avoid_negative_ts": "disabled"}) as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None and packet.pts is not None:
+                earlier = round(4 / source.streams.video[0].time_base)
+                packet.dts, packet.pts, packet.stream = packet.dts - earlier, packet.pts - earlier, stream
+                output.mux(packet)
+    found = frames(path)
+    assert found.frames
+    assert found.frames[0].at < 0.5
+
+
+def test_of_several_videos_that_of_the_highest_bit_rate_is_shown(made, tmp_path):
+    """A camera may put a small one first, for its own screen."""
+    path = str(tmp_path / "two.mp4")
+    with av.open(made(Film(4, SOMEBODY))) as source, av.open(path, "w") as output:
+        small = output.add_stream("mjpeg", rate=1)
+        small.width, small.height, small.pix_fmt = 64, 36, "yuvj420p"
+        large = output.add_stream_from_template(source.streams.video[0])
+        frame = av.VideoFrame.from_image(Image.new("RGB", (64, 36)))
+        output.mux(small.encode(frame.reformat(format="yuvj420p")))
+        output.mux(small.encode(None))
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = large
+                output.mux(packet)
+    found = frames(path)
+    assert len(found.frames) >= FEWEST
+    assert people(found.frames[0]) == [3]
+
+
+def test_of_a_large_video_the_last_key_frame_is_shown(made, monkeypatch):
+    """It lies before nine tenths of it."""
+    monkeypatch.setattr(player_module, "LARGE_PIXELS", 1)
+    path = made(Film(5, (), rate=5, options=(("g", "20"), ("sc_threshold", "0"))))
+    assert [round(frame.at, 1) for frame in frames(path).frames] == [0.0, 4.0]
 
 
 def test_every_scene_of_a_short_video_has_a_frame(made):

@@ -500,3 +500,25 @@ def test_other_raw_photos(probed):
     assert probed(crw[:60]).problem
     many = crw.replace(struct.pack("<H", 3), struct.pack("<H", 0xFF01))
     assert probed(many).problem == "CRW ends in the middle"
+
+
+def test_an_encrypted_video_is_none_that_can_be_read(tmp_path):
+    """FFmpeg decodes what it cannot decrypt, and shows grey."""
+    path = str(tmp_path / "encrypted.mp4")
+    secret = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+    with (
+        av.open(io.BytesIO(footage("fast.mp4"))) as source,
+        av.open(path, "w", options=secret) as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                output.mux(packet)
+    assert probe(path).problem == "MP4 is encrypted"
+
+
+def test_a_transport_stream_of_zeros_is_damaged_and_does_not_lack_memory(tmp_path):
+    data = footage("mts")
+    (tmp_path / "zeros").write_bytes(data[: 188 * 3] + bytes(188 * 2000))
+    assert "damaged" in probe(str(tmp_path / "zeros")).problem

@@ -168,8 +168,9 @@ def _looked_through(
     window = max(_WINDOW, _windows(seconds) / len(grid(seconds))) if copies else 0.0
     found = _pass(player, seconds, short_side, window)
     if len(found.chosen) < FEWEST and player.last < 0.9 * seconds:
-        # It ends before it says. All that there is counts as the whole.
-        found = _pass(player, max(player.last, 0.0), short_side, window)
+        # It ends before it says, or only key frames are decoded. All that there is may count as the whole.
+        again = _pass(player, max(player.last, 0.0), short_side, window)
+        found = max(found, again, key=lambda one: len(one.chosen))
     if not found.chosen:
         return Frames(seconds, problem="none of its frames can be decoded")
     kept = _fewer(found.chosen)

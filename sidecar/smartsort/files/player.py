@@ -45,8 +45,10 @@ class Player:
             context.skip_frame = "NONKEY"
         self._begun = time.process_time()
         self._frames: Iterator[VideoFrame] = iter(())
-        self._ahead: VideoFrame | None = None
+        self._ahead: tuple[float, VideoFrame] | None = None
+        self._frame_seconds = float(1 / (stream.average_rate or 25))
         self._position = -math.inf
+        self._is_untouched, self._is_timeless = True, False
         self.last = 0.0
         """The latest time of a frame so far."""
 
@@ -56,7 +58,7 @@ class Player:
             return float(self._stream.duration * self._base)
         if self._container.duration:
             return self._container.duration / 1_000_000
-        packets = self._container.demux(self._stream)
+        packets, self._is_untouched = self._container.demux(self._stream), False
         return max(
             (float(p.pts * self._base) - self._start for p in packets if p.pts is not None), default=0.0
         )
@@ -65,9 +67,9 @@ class Player:
         """Return the first frame at a moment or after it, else the last before it."""
         self._go_to(moment)
         found = None
-        for frame in self._play():
+        for at, frame in self._play():
             found = frame
-            if self._time(frame) >= moment - 0.001:
+            if at >= moment - 0.001:
                 break
         return found
 
@@ -81,10 +83,9 @@ class Player:
         self._go_to(moment)
         passed, begun, wait, number = -math.inf, None, apart, 0
         onward: bool | None = None
-        for frame in self._play():
-            at = self._time(frame)
+        for at, frame in self._play():
             if at >= following - 0.001:
-                self._ahead = frame
+                self._ahead = at, frame
                 return
             reached = at >= moment - 0.001
             if at - passed >= wait or (reached and passed < moment - 0.001):
@@ -115,6 +116,8 @@ class Player:
     def _key_packet(self, moment: float) -> Packet[VideoStream] | None:
         from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
 
+        if self._is_timeless:
+            return None
         self._seek(moment)
         with suppress(FFmpegError):
             for packet in self._container.demux(self._stream):
@@ -131,33 +134,32 @@ class Player:
     def _is_late(self) -> bool:
         return time.process_time() - self._begun > SECONDS
 
-    def _time(self, frame: VideoFrame) -> float:
-        return (frame.time or 0.0) - self._start
-
-    def _play(self) -> Iterator[VideoFrame]:
+    def _play(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Frames and when they are shown. One that does not say so is shown after the one before."""
         from av.error import FFmpegError  # noqa: PLC0415 - only in a decoder process
 
         if self._ahead is not None:
-            frame, self._ahead = self._ahead, None
-            yield frame
+            ahead, self._ahead = self._ahead, None
+            yield ahead
         with suppress(FFmpegError, StopIteration):
             for frame in self._frames:
-                if frame.time is None:
-                    continue
-                self._position = self._time(frame)
+                self._is_timeless |= frame.time is None  # no place in it can be gone to
+                following = max(self._position, -self._frame_seconds) + self._frame_seconds
+                self._position = following if frame.time is None else frame.time - self._start
                 self.last = max(self.last, self._position)
-                yield frame
+                yield self._position, frame
                 if self.is_hurried:
                     return
 
     def _go_to(self, moment: float) -> None:
         """Be at the key frame before a moment, or go on from here where that has passed."""
-        if self._position >= moment and self._ahead is not None:
+        if self._is_timeless or (self._position >= moment and self._ahead is not None):
             return
         if -math.inf < self._position <= moment and not self.is_hurried and self._same_group(moment):
             return
-        self._seek(moment)
-        self._ahead = None
+        if not self._is_untouched or moment > 0:
+            self._seek(moment)
+        self._ahead, self._is_untouched = None, False
         self._frames = _decoded(self._stream, self._container.demux(self._stream))
 
     def _seek(self, moment: float) -> None:

@@ -73,8 +73,12 @@ def opened(file: BufferedReader, found: Format | None) -> Iterator[tuple[InputCo
         form = "mpegvideo" if bare else _DEMUXERS[found]
         with av.open(_Source(file), "r", form, buffer_size=_READ_BYTES) as container:
             yield container, _video_of(container)
-    except (av.error.MemoryError, av.error.BlockingIOError) as error:  # the second of a thread
+    except av.error.MemoryError as error:
         raise MemoryError(str(error)) from error
+    except av.error.BlockingIOError as error:
+        if error.filename == _NAMELESS:  # it looks for a packet in vain
+            raise Broken(f"{found.name} is damaged") from error
+        raise MemoryError(str(error)) from error  # no thread could be started
     except av.error.FFmpegError as error:
         raise Broken(f"{found.name} is damaged ({shown(str(error.strerror)[:120])})") from error
 
@@ -101,17 +105,20 @@ class _Source:
         return self._at
 
 
+_NAMELESS = "<none>"
+"""What PyAV calls a container that it reads from here, in an error of that."""
+
 _READ_BYTES = 1 << 16
 """At once."""
 
 
 def _video_of(container: InputContainer) -> VideoStream:
-    """Return the first video. The picture on the cover of a record is none."""
+    """Return the video of the highest bit rate, as Immich does. The picture on a cover is none."""
     from av.stream import Disposition  # noqa: PLC0415 - only in a decoder process
 
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
+    candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if candidates:
+        return max(candidates, key=lambda one: one.codec_context.bit_rate or 0 if one.codec_context else -1)
     raise NothingToSee("sound" if container.streams.audio else "no video in it")
 
 
@@ -125,6 +132,8 @@ def _read(container: InputContainer, stream: VideoStream, found: Format) -> Vide
     for packet in container.demux():
         if packet.size:
             last_is_cut = packet.is_corrupt
+        if packet.stream is stream and packet.has_sidedata("encryption_info"):
+            raise Broken(f"{found.name} is encrypted")
         if frame is None and packet.stream is stream:
             with suppress(FFmpegError):
                 frame = next(iter(stream.decode(packet)), None)
