@@ -380,6 +380,8 @@ def test_canon_cr3_and_heif_brands(probed):
     assert (found.width, found.height) == (640, 360)
     assert found.metadata.taken == datetime(2024, 5, 17, tzinfo=UTC)
     assert probed(cr3[:-1]).problem
+    wide = box(b"moov", box(b"mvhd", b"\1\0\0\0", struct.pack(">Q", created), bytes(96)), box(b"trak", track))
+    assert probed(cr3.replace(index, wide)).metadata.taken == datetime(2024, 5, 17, tzinfo=UTC)
     for others in ((160, 120), (800, 400)):  # the largest counts, wherever it stands
         more = box(b"trak", box(b"tkhd", bytes(76), struct.pack(">II", *(n << 16 for n in others))))
         two = cr3.replace(index, box(b"moov", index[8:] + more))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from dataclasses import fields, replace
 
 from smartsort.core.model import (
     Box,
@@ -67,3 +68,9 @@ def test_every_part_of_the_evidence_comes_back():
 def test_a_video_whose_frames_were_not_looked_at_says_why():
     for film in (Film(unknown="it was not looked through yet"), Film(broken="it ends too soon"), Film()):
         assert evidence_from_json(evidence_to_json(Evidence(film=film))).film == film
+
+
+def test_faces_that_were_written_down_before_they_had_a_source_have_none():
+    old = json.loads(evidence_to_json(Evidence(faces=(FACE,))))
+    del old["faces"][0]["source"]
+    assert evidence_from_json(json.dumps(old)).faces == (replace(FACE, source=""),)

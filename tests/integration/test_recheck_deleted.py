@@ -258,13 +258,16 @@ async def test_undone_in_smartsort_and_emptied_in_immich_it_gets_a_new_asset(wor
     assert not world.ledger.read(deletions.rows)
 
 
-async def test_whose_photo_it_is_waits_until_immich_has_found_the_faces_of_a_new_asset(world, monkeypatch):
+async def test_a_new_asset_gets_the_album_of_the_old_one_and_its_person_once_the_faces_are_found(
+    make, monkeypatch
+):
     async def none_yet(_):
         return ()
 
     def untold():
         return world.ledger.read(lambda db: outbox.untold(db, [photo_id]))
 
+    world = make(settings={"immich.album_per_person": True})
     [photo_id] = await filed(world, "anna_1.jpg")
     trash(world, "anna_1.jpg")
     await recheck(world)
@@ -277,6 +280,7 @@ async def test_whose_photo_it_is_waits_until_immich_has_found_the_faces_of_a_new
         assert untold() == {photo_id}
     await world.tell(minutes=60)
     assert untold() == set()
+    assert world.photo(photo_id).asset_id in world.server.described()["albums"]["Anna"]
 
 
 async def test_a_photo_rejected_here_and_restored_there_comes_back(world):
