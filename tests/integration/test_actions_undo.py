@@ -333,6 +333,23 @@ async def test_automatic_filings_are_taken_back_only_when_they_are_asked_for(pla
     place.check()
 
 
+async def test_a_preview_of_an_undo_says_what_stands_in_the_way_and_what_it_starts_from(place):
+    since = place.clock.now()
+    kept, gone = await one(place, "stranger_1.jpg"), await one(place, "stranger_2.jpg")
+    await place.actions.approve([kept], BELLA, "eva")
+    await place.actions.refile([kept], [PersonSelector("Anna")], "eva")
+    await place.actions.reject([gone], "eva")
+    place.clock.pass_by(days=31)
+    await place.actions.purge_expired(30)
+    would = await place.actions.undo_since(since, "eva", dry_run=True)
+    assert sorted((a.photo_id, a.action, a.code) for a in would) == [
+        (kept, "would_undo", ""),
+        (kept, "would_undo", ""),
+        (gone, "failed", "not_undoable"),
+    ]
+    assert all(a.version for a in would)
+
+
 # --- a thousand operations -------------------------------------------------------------------
 
 NAMES = ("anna", "bella", "stranger", "none", "anna+bella", "anna+stranger", "nobody")

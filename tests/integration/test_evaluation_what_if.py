@@ -9,6 +9,7 @@ from tests.fakes import World
 from tests.integration.test_confidence_service import Eye, measured_world
 
 from smartsort.actions import PersonSelector, Wanted
+from smartsort.actions import undo as undoing
 from smartsort.core.decision import decide
 from smartsort.core.model import State
 from smartsort.core.person_ref import PersonRef
@@ -160,6 +161,8 @@ async def test_who_is_unwanted_no_more_shows_in_immich_again_and_who_is_now_does
 
     assert shown() == ["timeline", "archive"]
     batch = await world.actions.reevaluate(other(world, {"blacklist": ["Anna"]}), EVER, "maria")
+    group = world.ledger.read(lambda db: events.get(db, batch.event))
+    assert world.ledger.read(lambda db: undoing.admins_own(db, [group])) == {batch.event}
     await world.tell()
     assert shown() == ["archive", "timeline"]
     assert sorted((one.photo_id, one.person) for one in batch) == [(1, None), (2, "Carl")]

@@ -388,6 +388,7 @@ def test_canon_cr3_and_heif_brands(probed):
         assert (probed(two).width, probed(two).height) == max((640, 360), others)
     avif = picture("AVIF").replace(b"ftypavif", b"ftypmif1", 1)
     assert probed(avif).extension == "avif"
+    assert probed(box(b"ftyp", b"mif1", bytes(4), b"mif1", b"heic")).extension == "heic"
 
 
 def test_a_bare_stream_of_jpeg_xl_tells_no_length(probed):

@@ -241,6 +241,8 @@ async def test_copies_leave_review_with_what_travels_along(tmp_path):
         "stranger_1.jpg",
         "stranger_1.jpg.xmp",
     ]
+    [filed] = [e for e in world.ledger.read(lambda db: events.of_photo(db, photo_id)) if e.kind == "sorted"]
+    assert filed.data["companions"] == ["stranger_1.jpg.xmp"]
     assert open_acts(world) == []
     world.check()
     await world.sidecar.close()
