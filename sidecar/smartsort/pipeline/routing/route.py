@@ -181,10 +181,6 @@ class Router:
         await self._note_problems([r for r in routes if r.problem is not None])
         return [r.photo.id for r in done]
 
-    async def set_aside(self, photo: Photo, problem: str) -> None:
-        """A photo that cannot be read at all goes to review with the reason."""
-        await self.route([PhotoEvidence.unreadable(photo, problem)])
-
     def _intent(self, route: _Route, at: datetime) -> dict[str, object]:
         return {
             "targets": [[t.area.value, t.folder, t.prefix] for t in route.targets],
