@@ -184,6 +184,8 @@ async def _connected(host: str, port: int) -> socket.socket:
         raise
     if not made:
         raise next(each for each in problems if each is not None)
+    for late in made[1:]:
+        late.close()
     return made[0]
 
 
