@@ -55,13 +55,13 @@ class PseudoTerminal:
         while self.read(settle_seconds) and time.monotonic() < end:
             pass
 
-    def wait_for(self, text: str, seconds: float = 60, *, or_else: str = "", keep: bool = False) -> None:
-        """Read until a text, or another, has been written since the last call; fails when none ever is.
+    def wait_for(self, text: str, seconds: float = 60, *, keep: bool = False) -> None:
+        """Read until a text has been written since the last call; fails when it never is.
 
         `keep` leaves what was read in `said`.
         """
         end = time.monotonic() + seconds
-        while text not in self.text and (not or_else or or_else not in self.text):
+        while text not in self.text:
             assert time.monotonic() < end, f"waited in vain for {text!r}; written was {self.text[-3000:]}"
             assert self._process.poll() is None, f"it has ended; written was {self.text[-3000:]}"
             self.read(0.05)
