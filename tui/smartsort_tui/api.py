@@ -170,7 +170,7 @@ class Client:
     ) -> None:
         """Raises NotSmartsort or TokenRefused when address or token cannot be sent at all.
 
-        `presses` tells how many keys were pressed so far.
+        `presses` tells how many keys have taken effect so far.
         """
         self.url = base_url(url)
         self._presses, self._counted = presses, 0
@@ -211,9 +211,11 @@ class Client:
         """Return one photo in review, with all that is known of it."""
         return await self._get(ReviewItem, f"/review/items/{item}")
 
-    async def decide(self, kind: Kind, item: int, approve: Approve | None = None) -> ActionResultView:
-        """Decide about one item. `approve` says under whom it is filed."""
-        return await self._decide(ActionResultView, f"/review/{item}/{kind}", approve)
+    async def decide(
+        self, kind: Kind, item: int, approve: Approve | None = None, keys: int | None = None
+    ) -> ActionResultView:
+        """Decide about one item. `approve` says under whom it is filed, `keys` what `take_keys` gave."""
+        return await self._decide(ActionResultView, f"/review/{item}/{kind}", approve, keys=keys)
 
     async def rule_out(self, item: int, rule_out: RuleOut) -> ActionResultView:
         """Say whom an item does not show. It goes on waiting."""
@@ -404,17 +406,23 @@ class Client:
         except ValidationError as error:
             raise _not_smartsort(response) from error
 
+    def take_keys(self) -> int:
+        """Return the keys since the last decision, for one that is made now and may be sent later."""
+        keys = self._presses() - self._counted
+        self._counted += keys
+        return keys
+
     async def _decide(
         self,
         shape: type[ShapeT],
         path: str,
         body: Approve | RuleOut | Selection | NameFaces | None,
         timeout: float | None = None,  # noqa: ASYNC109  (handed to httpx, not awaited here)
+        keys: int | None = None,
     ) -> ShapeT:
         """Send a decision with the keys pressed since the last one. A dry run decides nothing."""
-        is_dry_run = getattr(body, "dry_run", False)
-        keys = 0 if is_dry_run else self._presses() - self._counted
-        self._counted += keys
+        if keys is None:
+            keys = 0 if getattr(body, "dry_run", False) else self.take_keys()
         try:
             return await self._send(shape, "POST", path, body, timeout=timeout, keys=keys)
         except ApiProblem:

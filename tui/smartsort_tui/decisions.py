@@ -47,6 +47,8 @@ class Sent:
     taken: list[Taken]
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     event: int | None = None
+    keys: int = 0
+    """What was pressed for it."""
     item: int | None = None
     """An item that stays in the queue all the same."""
     many: bool = False

@@ -53,25 +53,27 @@ class Keyboard:
         self.is_at_work = False
         """Whether the effect of a key is still under way."""
         self.presses = 0
-        """Keys pressed so far. One held down is one, and so is a paste."""
+        """Keys that have taken effect so far. One held down is one, and so is a paste."""
+        self._counted: tuple[str, float] | None = None
 
     def admits(self, event: events.Event) -> bool:
         """Return whether an event takes effect now. One that has to wait comes again when it may."""
         if event is self._next or isinstance(event, events.MouseMove):
+            self._count(event)
             return True
         if isinstance(event, events.Key):
             self._look_at_key(event)
-        elif isinstance(event, events.Paste):
-            self.presses += 1
         if self.is_at_work:
             if isinstance(event, events.Key) and (asking := self._asking()):
                 if event.key == "escape":
                     self._give_up(asking)
+                    self._count(event)
                     return False
                 if self._quits(event):
                     return True
             self._waiting.append(event)
             return False
+        self._count(event)
         self._look_at_screen()
         self.is_at_work = True
         self._pressed = event.time
@@ -149,6 +151,8 @@ class Keyboard:
 
     def _give_up(self, openers: list[Worker[Any]]) -> None:
         """Forget the keys that wait, and what they wait for where nothing has been changed yet."""
+        for event in self._waiting:
+            self._count(event)
         self._waiting.clear()
         for worker in openers:
             if worker.group in ("question", "why", "what-if"):
@@ -162,8 +166,16 @@ class Keyboard:
         """Have what a key held down repeats count as pressed when the repeating began."""
         if key.key != self._held or key.time - self._held_until > REPEAT_SECONDS:
             self._held, self._held_since = key.key, key.time
-            self.presses += 1
         self._held_until, key.time = key.time, self._held_since
+
+    def _count(self, event: events.Event) -> None:
+        """Count a key as it takes effect: one that waits belongs to the decision after the one at work."""
+        if isinstance(event, events.Key):
+            # Repeats of a key held down have the time of the first.
+            is_new, self._counted = self._counted != (event.key, event.time), (event.key, event.time)
+            self.presses += is_new
+        elif isinstance(event, events.Paste):
+            self.presses += 1
 
     def _look_at_screen(self) -> None:
         screen = self._app.screen

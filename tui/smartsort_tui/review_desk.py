@@ -172,7 +172,7 @@ class Desk:
         if taken is None:
             return None
         self.own_photos.add(row.id)
-        sent = Sent(decision.done_text(row.filename), [taken])
+        sent = Sent(decision.done_text(row.filename), [taken], keys=self.client.take_keys())
         self._sent.append(sent)
         del self._sent[:-UNDO_DEPTH]
         return sent
@@ -181,7 +181,7 @@ class Desk:
         """Send a decision. When it is refused the item is back in the queue. Raises ApiProblem."""
         try:
             async with self._sending:
-                done = await self.client.decide(decision.kind, item, decision.approve)
+                done = await self.client.decide(decision.kind, item, decision.approve, sent.keys)
         except DecidedMeanwhile:
             self.queue.confirm(item)
             self._forget(sent)
