@@ -80,7 +80,8 @@ async def test_messages_go_by_themselves(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(bars, "STAYS_SECONDS", dict.fromkeys(bars.STAYS_SECONDS, 0.2))
         await pilot.press("s")
         await until(pilot, lambda: "takes it back" not in screen_text(pilot), "its end")
-        assert "1 of 19" in screen_text(pilot)
+        await until(pilot, lambda: "1 of 19" in screen_text(pilot), "the answer")
+        await until(pilot, lambda: "takes it back" not in screen_text(pilot), "its end")
 
 
 # --- with Immich or the sidecar away ---------------------------------------------------------
