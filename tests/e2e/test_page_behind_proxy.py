@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -24,15 +26,16 @@ CADDY = shutil.which("caddy")
 TRAEFIK = shutil.which("traefik")
 NAME = "photos.example.org"
 GUIDE = Path(__file__).parents[2] / "sidecar" / "docs" / "how-to" / "browser.md"
+NUMBERS = itertools.count(1)
 
 AROUND = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1;
 events {{}}
 http {{
-  access_log off;
+  access_log off; absolute_redirect off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{ listen unix:{folder}/front.sock; {location} }}
+  server {{ listen 127.0.0.1:{port}; {location} }}
 }}
 """
 
@@ -44,11 +47,33 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         yield running
 
 
+@dataclass
+class Front:
+    """A proxy, and how it is reached."""
+
+    url: str
+    trusts: ssl.SSLContext | bool = True
+
+    def client(self) -> httpx.Client:
+        """A client that speaks to the proxy alone, from an address that no other client has."""
+        transport = httpx.HTTPTransport(verify=self.trusts, local_address=f"127.0.1.{next(NUMBERS)}")
+        return httpx.Client(
+            transport=transport,
+            base_url=self.url,
+            headers={"Host": NAME},
+            timeout=60,
+            event_hooks={"request": [_named]},
+        )
+
+
+def _named(request: httpx.Request) -> None:
+    request.extensions["sni_hostname"] = NAME
+
+
 @pytest.fixture(scope="module", params=["nginx", "caddy", "traefik"])
-def browser(
+def front(
     request: pytest.FixtureRequest, live: LiveSidecar, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[httpx.Client]:
-    """A client that speaks to the proxy alone."""
+) -> Iterator[Front]:
     program, proxy = {"nginx": (NGINX, _nginx), "caddy": (CADDY, _caddy), "traefik": (TRAEFIK, _traefik)}[
         request.param
     ]
@@ -56,8 +81,14 @@ def browser(
         pytest.skip(f"{request.param} is not installed")
     with (
         reserved_port() as port,
-        proxy(program, live, tmp_path_factory.mktemp(request.param), port) as client,
+        proxy(program, live, tmp_path_factory.mktemp(request.param), port) as running,
     ):
+        yield running
+
+
+@pytest.fixture
+def browser(front: Front) -> Iterator[httpx.Client]:
+    with front.client() as client:
         yield client
 
 
@@ -67,19 +98,16 @@ def _documented(language: str, live: LiveSidecar) -> str:
 
 
 @contextmanager
-def _nginx(program: str, live: LiveSidecar, folder: Path, _port: int) -> Iterator[httpx.Client]:
-    """Over a socket, whose path has to be short."""
-    around = AROUND.format(folder=folder, location=_documented("nginx", live))
+def _nginx(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[Front]:
+    around = AROUND.format(folder=folder, port=port, location=_documented("nginx", live))
     (folder / "nginx.conf").write_text(around)
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
-    with _running(command, folder / "front.sock"):
-        transport = httpx.HTTPTransport(uds=str(folder / "front.sock"))
-        with httpx.Client(transport=transport, base_url=f"http://{NAME}", timeout=60) as client:
-            yield client
+    with _running(command, port):
+        yield Front(f"http://127.0.0.1:{port}")
 
 
 @contextmanager
-def _caddy(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[httpx.Client]:
+def _caddy(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[Front]:
     """With HTTPS, as Caddy always has it, and certificates that it makes for itself once it listens."""
     authority = folder / "caddy/pki/authorities/local/root.crt"
     site = _documented("caddyfile", live).replace("{\n", "{\n    bind 127.0.0.1\n", 1)
@@ -94,23 +122,12 @@ def _caddy(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator
     command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     home = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)}
 
-    def named(request: httpx.Request) -> None:
-        request.extensions["sni_hostname"] = NAME
-
-    with _running(command, ("127.0.0.1", port), home) as process:
+    with _running(command, port, home) as process:
         _until(authority.exists, process, "the authority of Caddy")
-        trusted = ssl.create_default_context(cafile=authority)
-        # Another address than that of the clients beside the proxy.
-        transport = httpx.HTTPTransport(verify=trusted, local_address="127.0.0.2")
-        with httpx.Client(
-            transport=transport,
-            base_url=f"https://127.0.0.1:{port}",
-            headers={"Host": NAME},
-            timeout=60,
-            event_hooks={"request": [named]},
-        ) as client:
+        front = Front(f"https://127.0.0.1:{port}", ssl.create_default_context(cafile=authority))
+        with front.client() as client:
             _until(lambda: _answers(client), process, "the certificate of Caddy")
-            yield client
+        yield front
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -121,7 +138,7 @@ def _answers(client: httpx.Client) -> bool:
 
 
 @contextmanager
-def _traefik(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[httpx.Client]:
+def _traefik(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterator[Front]:
     """With the rule of the labels in a file: there are no containers here that could bear labels."""
     labels = _documented("yaml", live)
     [rule] = re.findall(r"routers\.smartsort\.rule=(.*)", labels)
@@ -133,31 +150,29 @@ def _traefik(program: str, live: LiveSidecar, folder: Path, port: int) -> Iterat
     (folder / "traefik.yml").write_text(json.dumps({"http": http}))
     command = [program, f"--entrypoints.web.address=127.0.0.1:{port}", "--global.checknewversion=false"]
     command += ["--global.sendanonymoususage=false", f"--providers.file.filename={folder}/traefik.yml"]
-    with _running(command, ("127.0.0.1", port)):
-        transport = httpx.HTTPTransport(local_address="127.0.0.3")
-        url = f"http://127.0.0.1:{port}"
-        with httpx.Client(transport=transport, base_url=url, headers={"Host": NAME}, timeout=60) as client:
+    with _running(command, port):
+        front = Front(f"http://127.0.0.1:{port}")
+        with front.client() as client:
             live.wait_for(lambda: client.get("/smartsort/").status_code != 404, "the routes of Traefik")
-            yield client
+        yield front
 
 
 @contextmanager
 def _running(
-    command: list[str], listens: Path | tuple[str, int], environment: dict[str, str] | None = None
+    command: list[str], port: int, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})})
     try:
-        _until(lambda: _listens(listens), process, f"a proxy at {listens}")
+        _until(lambda: _listens(port), process, f"a proxy at port {port}")
         yield process
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _listens(at: Path | tuple[str, int]) -> bool:
-    family, address = (socket.AF_UNIX, str(at)) if isinstance(at, Path) else (socket.AF_INET, at)
-    with closing(socket.socket(family)) as one:
-        return one.connect_ex(address) == 0
+def _listens(port: int) -> bool:
+    with closing(socket.socket()) as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _until(ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
@@ -197,12 +212,13 @@ def test_a_session_begins_acts_and_hears_what_happens(browser: httpx.Client, liv
 
 
 def test_wrong_tokens_count_for_the_address_behind_the_proxy(
-    browser: httpx.Client, live: LiveSidecar
+    front: Front, browser: httpx.Client, live: LiveSidecar
 ) -> None:
     """Else one guest who guesses keeps everybody out who comes through the proxy."""
-    guesses = [
-        browser.post(f"/smartsort{BASE}/session", json={"token": "wrong"}, headers={"Cookie": ""})
-        for _ in range(11)
-    ]
-    assert guesses[-1].status_code == 429
+    with front.client() as guest:
+        guesses = [
+            guest.post(f"/smartsort{BASE}/session", json={"token": "wrong"}).status_code for _ in range(11)
+        ]
+    assert guesses == [401] * 10 + [429]
+    assert browser.post(f"/smartsort{BASE}/session", json={"token": TOKEN}).status_code == 200
     assert live.client(token=None).post(f"{BASE}/session", json={"token": TOKEN}).status_code == 200
