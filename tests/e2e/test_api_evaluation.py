@@ -22,12 +22,13 @@ from smartsort.cli.main import cli
 from smartsort.core.model import Suggestion
 
 SAMPLES = 40
+SETTINGS = {"spot_check_rate": 1}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     root = tmp_path_factory.mktemp("evaluation") / "root"
-    with live_sidecar(root, SAMPLES, settings={"spot_check_rate": 1}) as running:
+    with live_sidecar(root, SAMPLES, settings=SETTINGS) as running:
         yield running
 
 
@@ -56,18 +57,25 @@ def page(client: httpx.Client, **query: Any) -> SpotCheckPage:
     return SpotCheckPage.model_validate(answer(client.get(f"{BASE}/spot-checks", params=query)))
 
 
-def test_all_filings_are_offered_page_by_page(client: httpx.Client) -> None:
-    whole = page(client, limit=200)
-    filed = answer(client.get(f"{BASE}/events", params={"kind": "sorted", "limit": 500}))["events"]
+@pytest.fixture
+def unchecked(tmp_path: Path) -> Iterator[httpx.Client]:
+    """Of a sidecar of its own, whose filings no user has decided about."""
+    with live_sidecar(tmp_path / "root", 16, settings=SETTINGS) as running:
+        yield running.client()
+
+
+def test_all_filings_are_offered_page_by_page(unchecked: httpx.Client) -> None:
+    whole = page(unchecked, limit=200)
+    filed = answer(unchecked.get(f"{BASE}/events", params={"kind": "sorted", "limit": 500}))["events"]
     assert {one.event for one in whole.items} == {event["id"] for event in filed}
-    first = page(client, limit=3)
-    second = page(client, limit=3, cursor=first.next_cursor)
+    first = page(unchecked, limit=3)
+    second = page(unchecked, limit=3, cursor=first.next_cursor)
     assert [one.event for one in (*first.items, *second.items)] == [one.event for one in whole.items[:6]]
     one = first.items[0]
     assert one.people
     assert one.people[0] in one.text
     assert len(one.faces) == 1
-    assert client.get(one.thumbnail).headers["content-type"].startswith("image/")
+    assert unchecked.get(one.thumbnail).headers["content-type"].startswith("image/")
 
 
 def test_confirming_counts_in_the_statistics(client: httpx.Client) -> None:
@@ -210,6 +218,7 @@ def test_what_if_takes_no_nonsense_and_applies_for_an_admin(live: LiveSidecar, c
 
 
 def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) -> None:
+    before = answer(client.get(f"{BASE}/config"))["config"]["thresholds"]
     told = command(live, "what-if", "--max-faces", "20", "--days", "30")
     assert "multiple_faces -> " in told
     assert f"of {SAMPLES} photos of the last 30 days" in told
@@ -220,7 +229,9 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"]["max_faces_per_image"] == 1
     nothing = command(live, "what-if", "--min-margin", "0.04", "--apply", "--yes")
     assert "no photo moves, and the settings are changed" in nothing
-    command(live, "undo", "last")
+    [event] = answer(client.get(f"{BASE}/events", params={"kind": "bulk_action", "limit": 1}))["events"]
+    command(live, "undo", "--event", event["id"])
+    assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"] == before
     assert "days 0 would go elsewhere" in command(live, "what-if")
 
 
@@ -294,11 +305,11 @@ def test_what_a_human_did_since_is_told(client: httpx.Client) -> None:
 
 def test_a_filing_that_was_taken_back_is_explained_by_that(client: httpx.Client) -> None:
     one = page(client).items[0]
-    answer(client.post(f"{BASE}/undo", json={"event": one.event}))
+    undone = answer(client.post(f"{BASE}/undo", json={"event": one.event}))
     found = explanation(client, one.photo_id)
     why = f"It was filed under {one.people[0]}, and a user undid that."
     assert found.summary == f"It was put into review/unidentified: {why}"
-    answer(client.post(f"{BASE}/undo", json={"last": True}))
+    answer(client.post(f"{BASE}/undo", json={"event": undone["decided"][0]["event"]}))
 
 
 def test_explaining_a_file(live: LiveSidecar, client: httpx.Client) -> None:

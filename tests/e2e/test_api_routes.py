@@ -324,8 +324,11 @@ def test_approve_refuses_whom_nobody_knows(client: httpx.Client) -> None:
 
 def test_skip_puts_an_item_last(client: httpx.Client) -> None:
     item = first(client)
-    assert answer(client.post(f"{BASE}/review/{item.id}/skip"))["action"] == "skipped"
+    skipped = answer(client.post(f"{BASE}/review/{item.id}/skip"))
+    assert skipped["action"] == "skipped"
     assert queue(client).items[-1].id == item.id
+    answer(client.post(f"{BASE}/undo", json={"event": skipped["event"]}))
+    assert first(client).id == item.id
 
 
 def test_bulk_with_a_dry_run(client: httpx.Client) -> None:

@@ -27,15 +27,19 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
 
 
 @pytest.fixture
-def strangers(live: LiveSidecar) -> list[int]:
-    """Waiting photos with one unknown face; three are close to John Doe."""
-    found = live.client().get(f"{BASE}/review/queue/unidentified").json()["items"]
-    ids = [item["id"] for item in found if item["reason"] == "unknown_face"]
+def strangers(live: LiveSidecar) -> Iterator[list[int]]:
+    """Waiting photos with one unknown face; three are close to John Doe. All of them wait again afterwards."""
+    client = live.client()
+    found = client.get(f"{BASE}/review/queue/unidentified").json()["items"]
+    ids = sorted(item["id"] for item in found if item["reason"] == "unknown_face")
     john = next(p for p in live.sidecar.people.known if p.name == "John Doe")
     context = live.sidecar.context
     for photo_id, much in zip(ids[:4], (0.44, 0.52, 0.47, 0.31), strict=True):
         suggest(context.ledger, photo_id, [Suggestion(john, much)], context.clock.text())
-    return ids[:4]
+    since = context.clock.text()
+    yield ids[:4]
+    would = client.post(f"{BASE}/undo", json={"since": since, "dry_run": True}).json()
+    assert client.post(f"{BASE}/undo", json={"preview": would["preview"]}).json()["failed"] == 0
 
 
 def near(client: httpx.Client) -> list[dict[str, Any]]:
