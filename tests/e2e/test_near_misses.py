@@ -28,7 +28,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
 
 @pytest.fixture
 def strangers(live: LiveSidecar) -> Iterator[list[int]]:
-    """Waiting photos with one unknown face; three are close to John Doe. All of them wait again afterwards."""
+    """Waiting photos with one unknown face; three are close to John Doe. Afterwards all wait again."""
     client = live.client()
     found = client.get(f"{BASE}/review/queue/unidentified").json()["items"]
     ids = sorted(item["id"] for item in found if item["reason"] == "unknown_face")
