@@ -67,6 +67,7 @@ def test_the_whole_review_by_keyboard(chromium: Browser, live: LiveSidecar) -> N
     press(page, "s")
     expect(page.get_by_role("status").filter(has_text="was skipped")).to_be_visible()
     assert [one["id"] for one in queue(live)][-1] == before[1]["id"]
+    expect(page.locator(".desk h2").first).to_have_text(before[2]["filename"])
     page.keyboard.press("w")
     expect(page.get_by_role("dialog").get_by_role("heading", name="Why")).to_be_visible()
     finished(page)
