@@ -229,8 +229,18 @@ def test_what_if_from_the_command_line(live: LiveSidecar, client: httpx.Client) 
     assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"]["max_faces_per_image"] == 1
     nothing = command(live, "what-if", "--min-margin", "0.04", "--apply", "--yes")
     assert "no photo moves, and the settings are changed" in nothing
-    [event] = answer(client.get(f"{BASE}/events", params={"kind": "bulk_action", "limit": 1}))["events"]
-    command(live, "undo", "--event", event["id"])
+    # It is the last action, although it is of no photo. So an older one stays.
+    waiting = answer(client.get(f"{BASE}/review/stats"))["total"]
+    command(live, "undo", "last")
+    assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"] == before
+    assert answer(client.get(f"{BASE}/review/stats"))["total"] == waiting
+    # Settings that were changed again since are not what it left, so the action before it is the last.
+    item = answer(client.get(f"{BASE}/review/queue"))["items"][0]["id"]
+    answer(client.post(f"{BASE}/review/{item}/reject"))
+    command(live, "what-if", "--min-margin", "0.03", "--apply", "--yes")
+    answer(client.patch(f"{BASE}/config", json={"min_margin": before["min_margin"]}))
+    command(live, "undo", "last")
+    assert answer(client.get(f"{BASE}/review/items/{item}"))["action"] == "pending"
     assert answer(client.get(f"{BASE}/config"))["config"]["thresholds"] == before
     assert "days 0 would go elsewhere" in command(live, "what-if")
 

@@ -82,7 +82,9 @@ class Reversing(Acting):
         NeedsAdmin.
         """
         async with self._lock:
-            event = await self._context.ledger.aread(lambda db: undoing.last_of(db, actor_of))
+            event = await self._context.ledger.aread(
+                lambda db: undoing.last_of(db, actor_of, self._is_in_force)
+            )
             if event is None:
                 raise NotUndoable("there is no action left to undo")
             return await self._undo(event, actor, admin=admin, dry_run=dry_run)
@@ -156,9 +158,7 @@ class Reversing(Acting):
             raise NeedsAdmin(_ADMINS.format(event.id))
         if not open_ones and "settings" not in event.data and not adoption:
             raise NotUndoable(f"all {len(found)} parts of event {event.id} are undone already")
-        if not (found or adoption) and not (
-            self._settings and self._settings.matches(event.data["settings"]["after"], exactly=True)
-        ):
+        if not (found or adoption or self._is_in_force(event)):
             raise NotUndoable(
                 f"the settings have changed since event {event.id}. Undo the later change first, or change "
                 "them again"
@@ -166,6 +166,11 @@ class Reversing(Acting):
         groups = [event] if taken_back is None else []
         batch = await self._undo_all(open_ones, actor, groups, dry_run=dry_run, agreed=agreed)
         return replace(batch, undoes=event.id)
+
+    def _is_in_force(self, event: Event) -> bool:
+        """Return whether the settings are as a bulk action has left them."""
+        after = event.data["settings"]["after"]
+        return self._settings is not None and self._settings.matches(after, exactly=True)
 
     async def _is_left(self, event: Event) -> bool:
         """Return whether a part of a bulk action stands: a photo could not be given back."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from sys import intern
 from typing import Any
@@ -215,11 +215,24 @@ def last_of_photo(db: Database, photo_id: int) -> Event | None:
     return next((event for event in decisions if events.undone(db, event.id) is None), None)
 
 
-def last_of(db: Database, actor: str | None) -> Event | None:
+def last_of(
+    db: Database, actor: str | None, is_in_force: Callable[[Event], bool] = lambda _: False
+) -> Event | None:
     """Return the newest action of this actor (None: of any human) that still counts.
 
-    A group comes before its members.
+    A group comes before its members. A change of settings may have none: `is_in_force` says whether the
+    settings still are as it left them.
     """
+    settings = next(
+        (
+            event
+            for event in settings_since(db, "")
+            if event.data["what"] != EventKind.UNDONE
+            and (event.actor == actor if actor is not None else event.actor != AUTOMATIC)
+            and is_in_force(event)
+        ),
+        None,
+    )
     who, value = ("actor = ?", actor) if actor is not None else ("actor <> ?", AUTOMATIC)
     # Only smartsort sorts by itself: with nobody named, its million filings need not be looked through.
     kinds = (*_DECISIONS, EventKind.ONE_PERSON, *((EventKind.SORTED,) if actor is not None else ()))
@@ -228,12 +241,14 @@ def last_of(db: Database, actor: str | None) -> Event | None:
         for kind in stored(kinds)
     ]
     for (event_id,) in heapq.merge(*by_kind, reverse=True):
+        if settings is not None and settings.id > event_id:
+            return settings
         event = events.get(db, int(event_id))
         if event is None or events.undone(db, event.id) is not None:
             continue
         group = event.data.get("group")
         return (events.get(db, int(group)) if group is not None else None) or event
-    return None
+    return settings
 
 
 def wave(db: Database, found: Sequence[Event]) -> list[Plan | ActionResult]:
