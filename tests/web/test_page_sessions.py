@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.live_sidecar import BASE, INTAKE_TOKEN, REVIEW_TOKEN, TOKEN, LiveSidecar
 from tests.web.browser import Held, finished, opened, press, queue, state, toasts
 
@@ -61,6 +61,29 @@ def test_a_session_that_ends_keeps_what_was_typed(chromium: Browser, live: LiveS
     assert state(live, first["id"]) == "pending"
     page.get_by_role("combobox").press("Enter")
     toasts(page, "→ faces/wilhelmine")
+    finished(page)
+
+
+def test_a_refusal_that_comes_after_the_sign_in_asks_no_second_time(
+    chromium: Browser, live: LiveSidecar
+) -> None:
+    page = opened(chromium, live)
+    press(page, "P")
+    expect(page.get_by_role("option").first).to_be_visible()
+    late: list[Route] = []
+    page.route("**/people?*", lambda route: route.fallback() if late else late.append(route))
+    page.keyboard.type("W")
+    while not late:
+        page.wait_for_timeout(20)
+    page.context.clear_cookies()
+    page.keyboard.type("i")
+    sign_in_again(page)
+    expect(page.get_by_role("option", name="New person: Wi")).to_be_visible()
+    with page.expect_response(late[0].request.url):
+        late[0].fulfill(status=401, json={"detail": "The session is over."})
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("dialog", name="smartsort")).to_have_count(0)
+    expect(page.get_by_role("combobox")).to_have_value("Wi")
     finished(page)
 
 

@@ -4,10 +4,10 @@
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const API = "/api/smart-download";
 
-/** Longer than any answer takes, in ms. Without an end, a dead line would hold the page for good. */
+/** Longer than any answer takes, in ms. A dead line must end. */
 const PATIENCE = { POST: 600_000 };
 
-/** smartsort sends a comment every 15 s. Silence for three of them means that the line is dead. */
+/** smartsort sends a comment every 15 s. Without three of them the line is dead. */
 const SILENCE = 45_000;
 
 let word = "";
@@ -39,9 +39,9 @@ async function call(method, path, body, first = true) {
     throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?" });
   }
   if (answer.ok) return given;
-  // A session that is over did nothing, so the same request is sent again after signing in.
+  // A session that is over did nothing, so the request is sent again, by a session that may be there by now.
   if (answer.status === 401 && path !== "session" && first) {
-    await signedInAgain();
+    if (word === used) await signedInAgain();
     return call(method, path, body, false);
   }
   // Another tab has signed in since: the word belongs to its session.
@@ -105,6 +105,7 @@ export async function listen(heard, signal) {
     const end = () => line.abort();
     signal.addEventListener("abort", end, { once: true });
     let silence = setTimeout(end, SILENCE);
+    const used = word;
     try {
       const answer = await fetch(address("events/stream"), { signal: line.signal });
       if (!answer.ok) throw new Problem(answer.status, {});
@@ -123,7 +124,7 @@ export async function listen(heard, signal) {
         }
       }
     } catch (problem) {
-      if (problem.status === 401) await signedInAgain().catch(() => happens("signed-in"));
+      if (problem.status === 401 && word === used) await signedInAgain().catch(() => happens("signed-in"));
     } finally {
       clearTimeout(silence);
       signal.removeEventListener("abort", end);
