@@ -390,7 +390,10 @@ async def test_words_name_the_keys_that_are_set() -> None:
         screen = await loaded(pilot)
         await pilot.press("r")
         await until(pilot, lambda: "z takes it back" in screen_text(pilot), "the key")
+        await until(pilot, lambda: shown(screen), "the item")
         while "No suggestion" not in screen.words.text:
+            before = current(screen)
             await pilot.press("j")
-            await pilot.pause()
+            assert current(screen) != before, "each has a suggestion"
+            await until(pilot, lambda: shown(screen), "the item")
         assert "w picks a person" in " ".join(screen.words.text.split())
