@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.integration.test_confidence_service import Eye, measured_world
+from tests.measured import Eye, measured_world
 
 from smartsort.config import load_settings
 from smartsort.config.sorting import PRESETS

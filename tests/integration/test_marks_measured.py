@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.integration.test_confidence_service import Eye, measured_world
+from tests.measured import Eye, measured_world
 
 from smartsort.core.model import MarkKind, State
 from smartsort.ledger import face_marks, photos

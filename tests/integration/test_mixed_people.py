@@ -7,7 +7,7 @@ import os
 
 import pytest
 from PIL import Image
-from tests.integration.test_confidence_service import DIRECTIONS, Eye, decided, deliver, measured_world
+from tests.measured import DIRECTIONS, Eye, decided, deliver, measured_world
 
 from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotMixed, NotUndoable

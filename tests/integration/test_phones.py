@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from tests.fakes import close_world
-from tests.integration.test_confidence_service import Eye, measured_world
+from tests.measured import Eye, measured_world
 from tests.phones import BOT, CHAT, stand_in
 
 from smartsort.config import load_settings

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from tests.fakes import World
-from tests.integration.test_confidence_service import DIRECTIONS, Eye, measured_world
+from tests.measured import DIRECTIONS, Eye, measured_world
 
 from smartsort.actions import ActionRefused, AmbiguousName, PersonSelector, UnknownPerson
 from smartsort.audit import Audit, Weight

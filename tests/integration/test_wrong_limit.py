@@ -6,7 +6,7 @@ import os
 
 import pytest
 from tests.fakes import World
-from tests.integration.test_confidence_service import Eye, measured_world
+from tests.measured import Eye, measured_world
 
 from smartsort.actions import NotUndoable, PersonSelector
 from smartsort.core import wrong_limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.unit.test_core_decision import ELSEWHERE, HOUSEHOLD, JOHN, LUKAS, SARAH, VICTOR, photo, sure
+from tests.household import ELSEWHERE, HOUSEHOLD, JOHN, LUKAS, SARAH, VICTOR, photo, sure
 
 from smartsort.core.backfill import Fate, fate, mapped
 from smartsort.core.decision import decide

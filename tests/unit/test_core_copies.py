@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from tests.unit.test_core_decision import ELSEWHERE, HOUSEHOLD, JOHN, photo, sure
+from tests.household import ELSEWHERE, HOUSEHOLD, JOHN, photo, sure
 
 from smartsort.core.decision import decide
 from smartsort.core.model import Comparison, Quality

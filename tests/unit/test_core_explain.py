@@ -7,21 +7,8 @@ import dataclasses
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.test_core_decision import (
-    ELSEWHERE,
-    HOUSEHOLD,
-    JOHN,
-    LUKAS,
-    REVIEWED,
-    SARAH,
-    SORTED,
-    UNNAMED,
-    VICTOR,
-    face,
-    photo,
-    refs,
-    sure,
-)
+from tests.household import ELSEWHERE, HOUSEHOLD, JOHN, LUKAS, SARAH, UNNAMED, VICTOR, face, photo, refs, sure
+from tests.unit.test_core_decision import REVIEWED, SORTED
 
 from smartsort.core import explain as explaining
 from smartsort.core.decision import decide

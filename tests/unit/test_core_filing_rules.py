@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.test_core_decision import HOUSEHOLD, photo, sure
+from tests.household import HOUSEHOLD, photo, sure
 
 from smartsort.core.decision import decide, rules_of
 from smartsort.core.explain import explain

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.test_core_decision import HOUSEHOLD, JOHN, LUKAS, SARAH, UNNAMED, VICTOR, face, photo
+from tests.household import HOUSEHOLD, JOHN, LUKAS, SARAH, UNNAMED, VICTOR, face, photo
 
 from smartsort.core.decision import decide
 from smartsort.core.model import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.unit.test_core_decision import ELSEWHERE, HOUSEHOLD, JOHN, LUKAS, SARAH, photo, refs, sure
+from tests.household import ELSEWHERE, HOUSEHOLD, JOHN, LUKAS, SARAH, photo, refs, sure
 
 from smartsort.core.decision import decide
 from smartsort.core.model import Outcome
