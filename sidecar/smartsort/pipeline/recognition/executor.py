@@ -196,7 +196,8 @@ class CommandExecutor:
         concludes it once more.
         """
         videos = [one for one in known if one[0].media_kind == Kind.VIDEO.value]
-        self._measuring = {one: task for one, task in self._measuring.items() if one[0] in self.photos}
+        for key in [key for key in self._measuring if key[0] not in self.photos]:
+            self._measuring.pop(key).cancel()  # moved or trashed meanwhile: nobody asks for it any more
         tasks = []
         for photo, faces in videos:
             key = photo.id, photo.asset_id, faces
