@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 
 import pytest
 from PIL import Image
-from tests.measured import DIRECTIONS, Eye, decided, deliver, measured_world
+from tests.measured import DIRECTIONS, decided, deliver
 
 from smartsort.actions import PersonSelector
 from smartsort.actions.values import NotMixed, NotUndoable
@@ -20,18 +19,6 @@ from smartsort.confidence.galleries import EXAMINED, SIZE, _spread
 from smartsort.core.model import State
 from smartsort.ledger import embeddings, events
 from smartsort.pipeline.engine.health import HealthIssueKind
-
-
-@pytest.fixture
-def eye():
-    return Eye()
-
-
-@pytest.fixture
-def world(tmp_path, eye):
-    made = measured_world(os.fspath(tmp_path / "root"), eye)
-    yield made
-    made.ledger.close()
 
 
 def in_immich(world, *names):

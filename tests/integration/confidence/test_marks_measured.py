@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
-from tests.measured import Eye, measured_world
-
 from smartsort.core.model import MarkKind, State
 from smartsort.ledger import face_marks, photos
-
-
-@pytest.fixture
-def eye():
-    return Eye()
-
-
-@pytest.fixture
-def world(tmp_path, eye):
-    made = measured_world(os.fspath(tmp_path / "root"), eye)
-    yield made
-    made.ledger.close()
 
 
 def strangers_on(world, photo):
