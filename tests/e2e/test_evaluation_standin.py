@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fake_immich import FakeServer, by_name
-from tests.fakes import World
+from tests.fakes import World, close_world
 from tests.ports import reserved_port
 
 from smartsort.confidence import FaceService, FaceServiceUnavailable, Measure
@@ -181,7 +181,7 @@ async def world(service, tmp_path) -> AsyncIterator[World]:
     yield made
     control(service, fail=False, delay_ms=0)
     await measure.aclose()
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world: World, folder: Path, *names: str) -> dict[str, int]:

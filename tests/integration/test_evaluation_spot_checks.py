@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
@@ -22,7 +22,7 @@ def world(tmp_path):
         settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_rate": SHARE},
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world, *names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 from tests.measured import Eye, measured_world
 
 from smartsort.actions import PersonSelector, Wanted
@@ -32,7 +32,7 @@ def world(tmp_path):
         settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"], "spot_check_rate": 1},
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def measured(tmp_path, eye):
     made = measured_world(os.fspath(tmp_path / "root"), eye)
     made.actions.past._measure = made.sidecar.measure
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world, *names):

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tests.fakes import World, picture, write
+from tests.fakes import World, close_world, picture, write
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
@@ -17,7 +17,7 @@ from smartsort.pipeline.arrival.claim import Offered
 def world(tmp_path):
     made = World(os.fspath(tmp_path / "root"))
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def hand_in_twice(world: World, name: str, content: bytes, *, together: bool) -> list[int]:

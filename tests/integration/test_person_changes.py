@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 
 from smartsort.core.marks import is_ignored
 from smartsort.core.model import Box, Face, Person, State
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "sidecar" / "docs" / "explanation" / "immich.
 def world(tmp_path):
     made = World(os.fspath(tmp_path / "root"), settings={"whitelist": []})
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world: World, *names: str) -> list[int]:

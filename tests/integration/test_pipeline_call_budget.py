@@ -494,7 +494,7 @@ class Pages:
 def world(tmp_path):
     made = World(os.fspath(tmp_path / "root"))
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def pages_of(world, count):

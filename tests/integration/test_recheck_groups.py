@@ -6,7 +6,7 @@ import os
 from datetime import datetime
 
 import pytest
-from tests.fakes import World, content_of, write
+from tests.fakes import World, close_world, content_of, write
 from tests.shots import clip, photo, raw_photo
 
 from smartsort.actions import PersonSelector
@@ -89,7 +89,7 @@ def world(tmp_path):
         os.fspath(tmp_path / "root"), settings={"inbox.settle_seconds": 0, "inbox.companion_wait_seconds": 0}
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def drop(world: World, **files: bytes) -> None:

@@ -27,7 +27,7 @@ def world(tmp_path):
         os.fspath(tmp_path / "root"), settings={"inbox.settle_seconds": 0, "inbox.companion_wait_seconds": 0}
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def late(world: World, **content: bytes) -> None:

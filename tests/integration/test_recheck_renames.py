@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 
 from smartsort.core.model import Person
 from smartsort.ledger import events, statistics
@@ -17,7 +17,7 @@ from smartsort.pipeline.routing.people import PEOPLE_SECONDS
 def world(tmp_path):
     made = World(os.fspath(tmp_path / "root"), settings={"whitelist": []})
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def filed(world: World, *names: str) -> list[int]:

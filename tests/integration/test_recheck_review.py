@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 from tests.disks import without_links
-from tests.fakes import World, append, picture
+from tests.fakes import World, append, close_world, picture
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
@@ -37,7 +37,7 @@ def world(tmp_path):
         os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]}
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world: World, *names: str) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 from tests.measured import DIRECTIONS, Eye, measured_world
 
 from smartsort.actions import ActionRefused, AmbiguousName, PersonSelector, UnknownPerson
@@ -22,7 +22,7 @@ def world(tmp_path):
         os.fspath(tmp_path / "root"), settings={"whitelist": ["Anna", "Bella"], "blacklist": ["Carl"]}
     )
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def deliver(world, *names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.fakes import World
+from tests.fakes import World, close_world
 from tests.measured import Eye, measured_world
 
 from smartsort.actions import NotUndoable, PersonSelector
@@ -24,7 +24,7 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setattr(wrong_limit, "ENOUGH", 4)
     made = measured_world(os.fspath(tmp_path / "root"), Eye(), spot_check_rate=1)
     yield made
-    made.ledger.close()
+    close_world(made)
 
 
 async def filed(world, first, *names):
