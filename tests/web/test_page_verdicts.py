@@ -320,7 +320,7 @@ def test_statistics_of_any_number_of_days(chromium: Browser, live: LiveSidecar) 
     page.route("**/stats/summary?days=30", lambda route: route.fulfill(json={**known, **settled}))
     page.goto(f"{live.url}/#statistics")
     expect(page.locator(".goals li").first).to_be_visible()
-    words = "2.5 photos left review for each of 4 decisions, 0.62 for each key press."
+    words = "Left review: 2.5 photos a decision (4), 0.62 a key press."
     expect(page.get_by_text(words)).to_be_visible()
     with page.expect_request(lambda request: "summary?days=90" in request.url):
         page.get_by_role("spinbutton", name="days").fill("90")

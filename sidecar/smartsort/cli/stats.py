@@ -46,11 +46,10 @@ def command(sidecar: Sidecar, *, days: int, as_json: bool) -> None:
     click.echo(spot_check_line(summary["spot_checks"]))
     click.echo(summary["limit"]["text"])
     if summary["decisions"]:
-        settled = summary["photos_per_decision"]
-        click.echo(f"{settled:g} photos left review for each of {summary['decisions']:,} decisions")
-    if summary["key_presses"]:
-        settled = summary["photos_per_key_press"]
-        click.echo(f"{settled:g} photos left review for each of {summary['key_presses']:,} key presses")
+        left = f"Left review: {summary['photos_per_decision']:g} photos a decision ({summary['decisions']:,})"
+        if summary["key_presses"]:
+            left += f", {summary['photos_per_key_press']:g} a key press ({summary['key_presses']:,})"
+        click.echo(left)
     if (faces := summary["review_faces"]) is not None:
         click.echo(f"faces of {faces['measured']} of {faces['photos']} photos in review measured")
 

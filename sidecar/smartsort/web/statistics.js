@@ -43,7 +43,7 @@ export function statistics(root) {
 /** What is known of it. */
 const checked = ({ spot_checks: checks, photos_per_decision: each, decisions, photos_per_key_press: key }) => [
   checks?.checked && `${checks.wrong} of ${checks.checked} checked filings were wrong: ${checks.low} % to ${checks.high} % of all.`,
-  each && `${each} photos left review for each of ${digits(decisions)} decisions${key ? `, ${key} for each key press` : ""}.`].filter(Boolean).join(" ");
+  each && `Left review: ${each} photos a decision (${digits(decisions)})${key ? `, ${key} a key press` : ""}.`].filter(Boolean).join(" ");
 
 /** Bars of photos, a day each. */
 function chart(days) {

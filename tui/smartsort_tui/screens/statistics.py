@@ -133,11 +133,10 @@ class StatisticsScreen(AreaScreen):
                 f"{charts.result_text(summary.spot_checks)}   {self.key('statistics.checks')} answers them"
             )
         if summary.photos_per_decision is not None:
-            each = f"for each of {summary.decisions} decisions"
-            lines.append(f"{summary.photos_per_decision:g} photos left review {each}")
-        if summary.photos_per_key_press is not None:
-            each = f"for each of {summary.key_presses} key presses"
-            lines.append(f"{summary.photos_per_key_press:g} photos left review {each}")
+            left = f"Left review: {summary.photos_per_decision:g} photos a decision ({summary.decisions})"
+            if summary.photos_per_key_press is not None:
+                left += f", {summary.photos_per_key_press:g} a key press ({summary.key_presses})"
+            lines.append(left)
         if (faces := summary.review_faces) is not None and faces.photos:
             lines.append(f"faces of {faces.measured} of {faces.photos} photos in review measured")
         return Content.styled("\n".join(lines), "$foreground-muted")
