@@ -38,6 +38,7 @@ def footage(
 ) -> bytes:
     """A video of half a second in one of FORMATS, 96 x 64 pixels; `tags` are the container's."""
     container, video_codec, sound_codec, options = FORMATS[name]
+    options = {**options, "fflags": "bitexact"}  # without random ids: the same bytes in each process
     if any(key.startswith("com.apple") for key, _ in tags):
         options = {**options, "movflags": "use_metadata_tags"}
     # Containers are finished by going back, which needs a file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import struct
 import tempfile
 from datetime import UTC, datetime
@@ -54,6 +55,15 @@ def exif(
             details  # a TIFF is written from the first, a JPEG from the other
         )
     return found
+
+
+def grain(size: tuple[int, int], spread: float, seed: int = 1) -> Image.Image:
+    """Noise that varies so much around grey, the same for a seed.
+
+    Pillow's own depends on what else has drawn random numbers in the process.
+    """
+    even = Image.frombytes("L", size, random.Random(seed).randbytes(size[0] * size[1]))
+    return Image.blend(Image.new("L", size, 128), even, spread / 74)  # bytes vary by 74
 
 
 def photo(seed: int = 1, *, kind: str = "JPEG", xmp: bytes | None = None, **said: object) -> bytes:

@@ -25,6 +25,7 @@ import pyvips
 from av.stream import Disposition
 from PIL import Image, ImageDraw
 from tests.footage import footage
+from tests.shots import grain
 
 from smartsort.files.decoders import Decoders
 from smartsort.files.media import Kind
@@ -92,7 +93,7 @@ def originals(seed: int) -> dict[str, bytes]:
 
 
 def _drawn(rng: random.Random) -> Image.Image:
-    image = Image.effect_noise((160, 120), 40).convert("RGB")
+    image = grain((160, 120), 40, rng.randrange(1 << 30)).convert("RGB")
     pen = ImageDraw.Draw(image)
     for _ in range(6):
         x, y, size = rng.randrange(160), rng.randrange(120), rng.randrange(10, 50)
@@ -137,7 +138,7 @@ def by_immich(path: str, name: str) -> str | None:
         image = pyvips.Image.new_from_file(path, access="sequential", fail_on="error", **options)
         # As a preview is made: all of it is read, from top to bottom.
         image.write_to_memory()
-    except (pyvips.Error, av.FFmpegError, ValueError, RuntimeError, EOFError) as error:
+    except (pyvips.Error, av.FFmpegError, ValueError, RuntimeError, EOFError, SyntaxError) as error:
         return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
     return None
 

@@ -200,7 +200,7 @@ def test_damage_in_the_middle_costs_frames_and_no_video(made, tmp_path):
     path = made(Film(12, SOMEBODY, options=(("g", "12"),)))
     data = bytearray(Path(path).read_bytes())
     third = len(data) // 3
-    data[third : third + 3000] = os.urandom(3000)
+    data[third : third + 3000] = random.Random(1).randbytes(3000)
     (tmp_path / "damaged.mp4").write_bytes(data)
     found = frames(str(tmp_path / "damaged.mp4"))
     assert len(found.frames) >= 4

@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import struct
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 from tests.footage import FORMATS, footage, with_cover
+from tests.shots import grain
 
 from smartsort.files.frames import frames
 from smartsort.files.media import Kind
@@ -31,7 +33,7 @@ def probed(tmp_path):
 
 
 def noise(size=(120, 80), mode="RGB"):
-    return Image.effect_noise(size, 60).convert(mode)
+    return grain(size, 60).convert(mode)
 
 
 def picture(form, image=None, **more):
@@ -134,7 +136,7 @@ def test_the_smallest_jpegs_are_pictures(size, probed):
 
 
 def test_several_pictures_in_one_file_are_checked_to_the_end(probed):
-    frames = [noise() for _ in range(4)]
+    frames = [grain((120, 80), 60, seed).convert("RGB") for seed in range(4)]
     for form in ("GIF", "WEBP", "PNG", "TIFF"):
         data = picture(form, frames[0], save_all=True, append_images=frames[1:])
         assert probed(data).problem is None, form
@@ -445,7 +447,7 @@ def raw_photo(
     head = (magic + struct.pack(order + "I", offset)).ljust(offset, b"\0")
     data = (head + ifd(entries, 0, order)).ljust(500, b"\0")
     data = (data + make).ljust(540, b"\0") + b"2024:05:17 12:30:05\0"
-    return data.ljust(1000, b"\0") + os.urandom(2000)
+    return data.ljust(1000, b"\0") + random.Random(1).randbytes(2000)
 
 
 @pytest.mark.parametrize(

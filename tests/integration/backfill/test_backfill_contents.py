@@ -9,6 +9,7 @@ import av
 from PIL import Image
 from tests.earlier_library import of_a_library
 from tests.fakes import picture
+from tests.shots import grain
 
 from smartsort.demo.library import draw_uploads
 from smartsort.doctor.backfill_checks import photos_in_immich
@@ -20,7 +21,7 @@ def even(colour: str) -> bytes:
     return out.getvalue()
 
 
-def scenes() -> bytes:
+def scenes(seed: int) -> bytes:
     """A video of ten seconds, another picture each second, each of them a key frame."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
@@ -28,7 +29,7 @@ def scenes() -> bytes:
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
         stream.codec_context.gop_size = 2
         for number in range(20):
-            drawn = Image.effect_noise((10, 8), 90 + 5 * (number // 2)).resize((160, 120))
+            drawn = grain((10, 8), 90, 100 * seed + number // 2).resize((160, 120))
             tinted = Image.merge("RGB", [drawn, drawn, Image.new("L", drawn.size, 40)])
             container.mux(stream.encode(av.VideoFrame.from_image(tinted)))
         container.mux(stream.encode(None))
@@ -109,7 +110,7 @@ async def test_comparing_costs_a_bounded_number_of_calls_a_page(make):
 
 async def test_a_video_is_linked_when_immichs_picture_is_one_of_its_frames(make):
     library = make()
-    one, other = scenes(), scenes()
+    one, other = scenes(1), scenes(2)
     frame = frame_of(one, 3.0)
     of_a_library(library, "anna_0.mp4", one, preview=frame)
     # Another video of the very size and time that Immich has read, and the same one, touched.
