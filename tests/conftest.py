@@ -18,6 +18,8 @@ gc.disable()
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from hypothesis.internal.conjecture import providers  # noqa: E402
+from hypothesis.internal.constants_ast import Constants  # noqa: E402
 from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: E402, F401  (hooks)
 from tests.memory import write_to_memory  # noqa: E402
 from tests.once import once_for_all_tests  # noqa: E402
@@ -31,6 +33,14 @@ settings.register_profile("smartsort", derandomize=True, deadline=None, database
 settings.register_profile("search", deadline=None, max_examples=2000)
 settings.register_profile("mutants", derandomize=True, deadline=None, database=None, max_examples=20)
 settings.load_profile("smartsort")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure():
+    """Hypothesis draws constants of the modules that are imported so far: other ones in each process."""
+    if settings.default.derandomize:
+        none = Constants()
+        providers._get_local_constants = lambda: none
 
 
 @pytest.hookimpl(wrapper=True)
