@@ -15,6 +15,7 @@ from tests.fakes import World, close_world, picture
 
 from smartsort.core.model import State
 from smartsort.errors import SmartsortError
+from smartsort.files import decoders as module
 from smartsort.files import resources
 from smartsort.files.decoders import Decoders
 from smartsort.files.media import Kind
@@ -87,7 +88,8 @@ def test_what_is_too_large_beside_others_is_read_alone(decoders, files):
 
 
 def test_a_file_that_takes_too_long_is_given_up(decoders, files):
-    slow, after = decoders(seconds=1).probe(files(endless(), picture(2)))
+    # The large one has seconds more, so that a busy machine is no reason to give it up.
+    slow, after = decoders(seconds=1).probe(files(endless(), picture(2) + bytes(60_000_000)))
     assert slow.problem == "took longer than 1 s to decode"
     assert (slow.kind, after.problem) == (Kind.IMAGE, None)
 
@@ -174,6 +176,43 @@ def test_closing_does_not_wait_for_a_large_file(decoders, files):
     ]
     with pytest.raises(SmartsortError, match="ending"):
         pool.probe(paths)
+
+
+def test_a_decoder_that_starts_while_all_are_ended_reads_nothing(decoders, files, monkeypatch):
+    pool = decoders()
+
+    class Late(module._Decoder):
+        def __init__(self, *arguments, **more):
+            super().__init__(*arguments, **more)
+            pool.close()
+
+    monkeypatch.setattr(module, "_Decoder", Late)
+    with pytest.raises(SmartsortError, match="ending"):
+        pool.probe(files(picture(1)))
+
+
+def test_whoever_waits_for_one_that_is_read_alone_hears_that_all_are_ended(decoders, files):
+    pool = decoders()
+    paths = files(picture(1))
+    problems = []
+
+    def read():
+        try:
+            pool.probe(paths)
+        except SmartsortError as problem:
+            problems.append(problem)
+
+    pool._exclusive = True
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    while not pool._changed._waiters:
+        time.sleep(0.01)
+    pool.close()
+    pool._exclusive = False
+    with pytest.raises(SmartsortError, match="ending"):
+        pool.probe(paths, alone=True)
+    reader.join(60)
+    assert len(problems) == 1
 
 
 def test_the_sidecar_itself_loads_no_decoder():

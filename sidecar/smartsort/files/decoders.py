@@ -255,6 +255,7 @@ class Decoders:
                 self._changed.wait_for(lambda: not self._exclusive and self._busy < self.limits.decoders)
             if self._closed:
                 self._exclusive &= not alone
+                self._changed.notify_all()
                 raise SmartsortError(_ENDING)
             self._busy += 1
             decoder = self._idle.pop() if self._idle and not alone else None
@@ -263,7 +264,7 @@ class Decoders:
                 self.release()
             most_bytes = self.limits.bytes_alone if alone else self.limits.bytes_each
             decoder = decoder or _Decoder(most_bytes, self._seconds, is_background=self._is_background)
-            self._at_work.add(decoder)
+            self._begin_work(decoder)
             yield decoder
         except BaseException:
             if decoder is not None:
@@ -282,6 +283,13 @@ class Decoders:
                 self._changed.notify_all()
             if alone:
                 self.release()
+
+    def _begin_work(self, decoder: _Decoder) -> None:
+        """Note it as one to end. Raises SmartsortError where all were ended while it started."""
+        with self._changed:
+            if self._closed:
+                raise SmartsortError(_ENDING)
+            self._at_work.add(decoder)
 
 
 def _unread(path: str, why: str) -> Probe | SmartsortError:
