@@ -87,7 +87,7 @@ def measured_world(root, eye, **settings) -> World:
     )
     sidecar = world.sidecar
     measure = Measure(
-        world.context, sidecar.people, service(eye, clock=world.clock.monotonic), patience_seconds=5
+        world.context, sidecar.people, service(eye, clock=world.clock.monotonic), patience_seconds=60
     )
     sidecar.recognise_stage._executor.evidence_builder.measure = measure
     sidecar.measure = measure

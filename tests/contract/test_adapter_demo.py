@@ -52,7 +52,7 @@ async def demo(request: pytest.FixtureRequest, photos: Path) -> AsyncIterator[De
 
 @pytest.fixture
 async def immich(demo: DemoServer) -> AsyncIterator[ImmichServer]:
-    async with ImmichServer(demo.url, demo.demo.key, timeout_seconds=5) as server:
+    async with ImmichServer(demo.url, demo.demo.key, timeout_seconds=60) as server:
         yield server
 
 
@@ -68,7 +68,7 @@ async def test_a_library_from_its_making_to_its_faces(
     assert "ENOENT" in (await immich.validate_import_path(library.id, f"{MOUNT}/nowhere") or "")
     assert [each.import_paths for each in await immich.libraries()] == [(MOUNT,)]
     await immich.scan(library.id)
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     paths = placed(photos)
     found = await immich.resolve(paths)
     assert set(found) == set(paths)
@@ -106,7 +106,7 @@ async def test_what_a_user_threw_away_is_told_from_what_is_missing(
 ) -> None:
     library = await immich.create_library("demo", MOUNT)
     await immich.scan(library.id)
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     thrown, lost, both, *_ = list(demo.demo.state.library_assets(library.id))
     headers = {"x-api-key": demo.demo.key}
     async with httpx.AsyncClient(base_url=f"{demo.url}/api", headers=headers, timeout=60) as user:
@@ -129,7 +129,7 @@ async def test_one_search_shows_some_photos_and_what_a_user_threw_away(
 ) -> None:
     library = await immich.create_library("demo", MOUNT)
     await immich.scan(library.id)
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     thrown, lost, archived, other, *_ = list(demo.demo.state.library_assets(library.id))
     thrown.deleted_at, thrown.trashed_by_user = time.time(), True
     lost.deleted_at, lost.is_offline = time.time(), True
@@ -185,13 +185,13 @@ async def test_failed_detections_leave_their_numbers_and_nothing_else(
     demo.demo.faults.ml_refused = True
     library = await immich.create_library("demo", MOUNT)
     await immich.scan(library.id)
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     made = await numbers(immich)
     failed = {data["id"] for name, data, _ in demo.demo.engine.failures if name == "AssetDetectFaces"}
     assert not made.answered or made.unfinished == failed
     demo.demo.faults.ml_refused = False
     await immich.detect_missing_faces()
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     made = await numbers(immich)
     assert made.answered
     assert made.unfinished == set()
@@ -227,12 +227,12 @@ async def test_photos_of_the_user_in_the_order_in_which_they_were_taken(
 ) -> None:
     library = await immich.create_library("demo", MOUNT)
     await immich.scan(library.id)
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     content = await asyncio.to_thread(lambda: next(photos.rglob("*.jpg")).read_bytes())
     async with httpx.AsyncClient(headers={"x-api-key": demo.demo.key}, timeout=60) as client:
         sent = {"assetData": ("my holiday.jpg", content, "image/jpeg")}
         (await client.post(f"{demo.url}/api/assets", files=sent)).raise_for_status()
-    await demo.demo.wait_idle(timeout_seconds=30)
+    await demo.demo.wait_idle()
     user_id = (await immich.info()).user_id
     found, more = await immich.owned(None, 1)
     assert not more

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.fakes import close_world
 from tests.measured import Eye, measured_world
 
 from smartsort.config import load_settings
@@ -31,7 +32,7 @@ def make(tmp_path):
 
     yield world
     for each in made:
-        each.ledger.close()
+        close_world(each)
 
 
 async def placed(world, *names):

@@ -64,7 +64,7 @@ async def test_the_draw_follows_the_filing_and_a_share_of_nothing_draws_nothing(
     await world.stage("statistics")
     assert not world.ledger.read(spot_checks.behind)
     assert waiting(world) == []
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_confirmed_counts_as_right_moves_nothing_and_can_be_taken_back(world):

@@ -166,7 +166,7 @@ async def test_who_is_unwanted_no_more_shows_in_immich_again_and_who_is_now_does
     await world.tell()
     assert shown() == ["archive", "timeline"]
     assert sorted((one.photo_id, one.person) for one in batch) == [(1, None), (2, "Carl")]
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_from_review_into_folders_and_the_statistics_follow(world):

@@ -204,7 +204,7 @@ async def test_of_a_name_with_several_addresses_one_that_answers_is_taken(
     assert (asked, peer.connections) == (["immich.test"], 1)
 
 
-async def test_nobody_there_is_told_apart_from_nobody_answering() -> None:
+async def test_nobody_there_is_told_apart_from_nobody_answering(monkeypatch: pytest.MonkeyPatch) -> None:
     peer = Peer(hang_up)
     async with listening(peer) as url, wired() as wire:
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
@@ -213,6 +213,11 @@ async def test_nobody_there_is_told_apart_from_nobody_answering() -> None:
         async with wired() as wire:
             with pytest.raises(httpx.ConnectError):
                 await get(wire, f"http://127.0.0.1:{port}")
+
+    async def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
     async with wired() as wire:
         with pytest.raises(httpx.ConnectError):
             await get(wire, "http://no-such-host.invalid")

@@ -85,7 +85,7 @@ async def test_hidden_people_may_count_as_everybody(tmp_path):
     change(world, "Bella", hidden=True)
     [photo_id] = await deliver(world, "bella_1.jpg")
     assert world.places(photo_id) == ["faces/bella/bella_1.jpg"]
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_merged_filed_photos_follow(world):

@@ -86,7 +86,7 @@ async def test_switched_off_the_folder_stays(tmp_path):
     rename(world, "Anna", "Anna Smith")
     await look(world)
     assert folders(world) == {"anna": ["anna_1.jpg"]}
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_a_name_somebody_else_has_is_never_followed(world):

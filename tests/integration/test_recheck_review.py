@@ -308,7 +308,7 @@ async def test_a_near_copy_stays_one_whoever_is_renamed(tmp_path):
     await recheck(world)
     assert world.places(second) == ["review/duplicates/duplicate_anna_2.jpg"]
     assert world.photo(second).duplicate_of == first
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_a_face_moved_to_another_person_by_hand_needs_no_measuring(world):

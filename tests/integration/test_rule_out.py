@@ -114,7 +114,7 @@ async def test_it_moves_to_the_folder_of_the_reason_that_is_left_and_back(tmp_pa
     evidence = world.ledger.read(lambda db: photos.last_decision(db, photo_id))[4]
     assert [one.person.name for one in assigned(evidence)] == ["Anna"]
     world.check()
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_one_of_two_faces_is_ruled_out_and_the_other_is_not(world):
@@ -165,7 +165,7 @@ async def test_faces_like_a_ruled_out_one_reach_less_also_when_the_recheck_stage
         assert eye.pictures.count("stranger_0.jpg") == 1
     finally:
         del DIRECTIONS["stranger"]
-    world.ledger.close()
+    close_world(world)
 
 
 async def likeness(world, photo_id):

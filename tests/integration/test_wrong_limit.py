@@ -152,7 +152,7 @@ async def test_a_confidence_of_the_configuration_goes_before_the_limit(tmp_path)
     )
     assert world.sidecar.runtime_settings.policy().thresholds.min_confidence == 0.66
     assert world.sidecar.runtime_settings.limit().by_hand
-    world.ledger.close()
+    close_world(world)
 
 
 async def test_another_model_begins_again_and_the_doctor_tells_how_far_it_is(world):

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.ports import reserved_port
 
 from smartsort.config import describe
 
@@ -182,10 +183,9 @@ def test_health_is_what_healthz_answers(monkeypatch, status, expected):
 
 
 def test_no_answer_is_not_healthy(monkeypatch):
-    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        port = server.server_port
-    monkeypatch.setenv("SMARTSORT_API__PORT", str(port))
-    assert healthcheck.main() == 1
+    with reserved_port() as port:
+        monkeypatch.setenv("SMARTSORT_API__PORT", str(port))
+        assert healthcheck.main() == 1
     monkeypatch.setenv("SMARTSORT_API__PORT", "nonsense")
     assert healthcheck.main() == 1
 

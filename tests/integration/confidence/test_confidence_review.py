@@ -67,7 +67,7 @@ async def test_an_outage_ends_and_a_restart_goes_on_where_it_was(world, eye):
     eye.down, now[0] = False, 1000.0
     await idle(world)  # not the photo at which the service failed, which may be to blame
     assert eye.pictures == ["stranger_1.jpg"]
-    world.sidecar.measure = Measure(world.context, world.sidecar.people, service(eye), patience_seconds=5)
+    world.sidecar.measure = Measure(world.context, world.sidecar.people, service(eye), patience_seconds=60)
     await idle(world)
     assert eye.pictures == ["stranger_1.jpg", "stranger_2.jpg"]
 

@@ -1,6 +1,6 @@
 """An inbox with a photo, a library, and a folder on another file system."""
 
-import os
+import tempfile
 
 import pytest
 from tests.disks import written
@@ -25,13 +25,8 @@ def elsewhere(tmp_path):
     disk = another_disk(tmp_path)
     if disk is None:
         pytest.skip("no second file system here")
-    place = f"{disk}/smartsort-test-{os.getpid()}"
-    os.makedirs(place)
-    yield place
-    for folder, _, files in os.walk(place, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(folder, name))
-        os.rmdir(folder)
+    with tempfile.TemporaryDirectory(prefix="smartsort-test-", dir=disk) as place:
+        yield place
 
 
 @pytest.fixture
