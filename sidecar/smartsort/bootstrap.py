@@ -207,6 +207,8 @@ class Sidecar:
     measure: Measure | None = None
     videos: VideoStage | None = None
     connected: bool = False
+    immich_version: str | None = None
+    """As Immich said it when it was connected."""
     _lock: RootLock | None = None
     _workers: ThreadPoolExecutor | None = None
     _examine: ExamineStage | None = None
@@ -532,7 +534,7 @@ def _connection(sidecar: Sidecar) -> Callable[[], Awaitable[float]]:
             info = await server.info()
             library = await sidecar.place_stage.ensure_library()
             _say_misfits(sidecar, info.version, await server.misfits())
-            sidecar.connected = True
+            sidecar.immich_version, sidecar.connected = info.version, True
             log.info("connected to Immich %s as user %s, library %s", info.version, info.user_id, library)
             sidecar.context.wakeups.notify_all()
         elif (silent := server.silent_seconds) < HEALTH_SECONDS:

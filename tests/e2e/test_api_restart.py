@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-from tests.live_sidecar import BASE, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, live_sidecar
 
 from smartsort.demo.samples import make_samples
 
@@ -28,17 +28,27 @@ def test_metrics_survive_a_restart(tmp_path: Path) -> None:
         client.post(f"{BASE}/review/{item}/approve", json={"person": "john_doe"}).raise_for_status()
         # The jobs that photos waited for were counted before the last of them was filed.
         live.wait_for(lambda: client.get(f"{BASE}/status").json()["queues"] == {}, "empty queues")
-        live.wait_for(lambda: VERSION in client.get("/metrics").text, "Immich's version", 90)
+        assert VERSION in client.get("/metrics").text
         before = metrics(client)
     with live_sidecar(root) as live:
         client = live.client()
-        live.wait_for(lambda: VERSION in client.get("/metrics").text, "Immich's version", 90)
+        assert VERSION in client.get("/metrics").text
         after = metrics(client)
     calls = {name for name in before if name.startswith("smartsort_immich_calls_total")}
     assert {'smartsort_immich_calls_total{operation="list_faces"}'} <= calls
     for name, value in before.items():
         # Starting costs calls, and Immich may still have heard of the approval.
         assert after[name] >= value if name in calls else after[name] == value, name
+
+
+def test_immichs_version_is_what_it_said_when_it_was_connected(tmp_path: Path) -> None:
+    """It is not asked again by whoever looks at the status, who would wait for its answer."""
+    with live_sidecar(tmp_path / "root", settings=NOTHING_BY_ITSELF) as live:
+        assert live.demo is not None
+        live.demo.faults.down = True
+        client = live.client()
+        assert client.get(f"{BASE}/status").json()["immich_version"] == "3.1.0"
+        assert VERSION in client.get("/metrics").text
 
 
 def test_no_jobs_are_told_of_when_no_photo_waits(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class Metrics:
             )
 
         counts = await context.ledger.aread(read)
-        version = await self._status.immich_version()
+        version = self._status.immich_version
         calls = await self._calls_ever()
         snapshot = CollectorRegistry()
         snapshot.register(_Snapshot(self.families(counts, now, version, calls, listeners)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from datetime import datetime
 
 from sqlite_utils import Database
@@ -13,7 +11,6 @@ from smartsort.api.schemas.state import Status
 from smartsort.api.views import health_issue_views, in_progress_view
 from smartsort.bootstrap import Sidecar
 from smartsort.core.model import IN_PROGRESS, State
-from smartsort.errors import SmartsortError
 from smartsort.files.shown import shown
 from smartsort.ledger import photos, statistics
 from smartsort.ledger.records import Photo
@@ -26,9 +23,6 @@ IN_PROGRESS_SHOWN = 100
 LEFT_SHOWN = 100
 """Side files left in the inbox that the status lists."""
 
-_VERSION_SECONDS = 60.0
-_VERSION_TIMEOUT = 3.0
-
 
 class StatusReader:
     """Puts the status together. The ledger is read in a worker thread."""
@@ -36,8 +30,6 @@ class StatusReader:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._started_at = sidecar.context.clock.text()
-        self._version: str | None = None
-        self._asked_at: float | None = None
 
     @property
     def ready(self) -> bool:
@@ -60,19 +52,10 @@ class StatusReader:
         counts = self._sidecar.recognise_stage.counts if self._sidecar.connected else {}
         return {name: count.pending for name, count in counts.items()}
 
-    async def immich_version(self) -> str | None:
-        """Immich's version as it said when it was connected, None when it cannot be asked."""
-        if not self._sidecar.connected:
-            self._version = None  # it may come back as another one
-            return None
-        now = self._sidecar.context.clock.monotonic()
-        waited = self._asked_at is None or now - self._asked_at >= _VERSION_SECONDS
-        if self._version is None and waited:
-            self._asked_at = now
-            with suppress(SmartsortError, TimeoutError):
-                info = await asyncio.wait_for(self._sidecar.context.server.info(), _VERSION_TIMEOUT)
-                self._version = info.version
-        return self._version
+    @property
+    def immich_version(self) -> str | None:
+        """Immich's version as it said when it was connected, None while it is not."""
+        return self._sidecar.immich_version if self._sidecar.connected else None
 
     async def read(self) -> Status:
         """Return the status of this moment."""
@@ -101,7 +84,7 @@ class StatusReader:
             ready=self.ready,
             version=__version__,
             immich=self.immich,
-            immich_version=await self.immich_version(),
+            immich_version=self.immich_version,
             immich_url=str(settings.immich.url) if settings.immich.url else None,
             root=shown(context.layout.root),
             inbox=shown(context.layout.inbox),
