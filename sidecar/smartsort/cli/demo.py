@@ -284,7 +284,7 @@ class _Demo:
         given = f"--token {shlex.quote(token)}"
         if self.token is None:
             given = f"--token-file {shlex.quote(os.path.join(root, TOKEN_FILE))}"
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
             page = f"http://127.0.0.1:{self.port}"
             link = await client.post(f"{page}/api/smart-download/session/link")
         click.echo(

@@ -73,7 +73,8 @@ async def run(base: str, count: int, seed: int, profile: Any, version: str) -> i
 async def _upload(url: str, key: str, upload: Upload) -> None:
     import httpx
 
-    async with httpx.AsyncClient(base_url=url, headers={"x-api-key": key}, trust_env=False) as client:
+    headers = {"x-api-key": key}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
         sent = {"assetData": (upload.name, upload.content, "image/jpeg")}
         (await client.post("/api/assets", files=sent)).raise_for_status()
 
