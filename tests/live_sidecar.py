@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from smartsort.demo.samples import make_samples
 from smartsort.demo.settings import Profile
 from smartsort.downloads.guard import Resolver, system_resolver
 from smartsort.ledger import photos
+from smartsort.ledger.records import Area
 from smartsort.listening import listen
 from smartsort.service import run
 
@@ -90,10 +92,22 @@ class LiveSidecar:
         return True
 
     def all_sorted(self, count: int) -> bool:
-        """True when so many photos are at rest and none is on its way."""
-        counts = self.sidecar.context.ledger.read(photos.count_by_state)
-        unfinished = self.sidecar.context.ledger.read(photos.in_progress)
-        return sum(counts.values()) >= count and not unfinished
+        """True when so many photos are at rest, none is on its way, and the names that they left are gone.
+
+        Names go after the ledger has the new ones: a photo is at rest before its last one went.
+        """
+        ledger = self.sidecar.context.ledger
+        counts = ledger.read(photos.count_by_state)
+        unfinished = ledger.read(photos.in_progress) or ledger.read(photos.open_intents)
+        return sum(counts.values()) >= count and not unfinished and not self._left()
+
+    def _left(self) -> set[str]:
+        """Names in `temp_downloads/` that no photo has any more."""
+        rows = self.sidecar.context.ledger.read(
+            lambda db: db.conn.execute("SELECT path FROM names WHERE area = ?", (Area.TEMP,)).fetchall()
+        )
+        there = os.listdir(self.sidecar.context.layout.temp_downloads)
+        return {name for name in there if not name.startswith(".")} - {path for (path,) in rows}
 
 
 @contextmanager
@@ -180,6 +194,7 @@ def live_sidecar(
     finally:
         for client in live._clients:
             client.close()
-        live.loop.call_soon_threadsafe(live.sidecar.stop)
+        with suppress(RuntimeError):  # where a test has stopped it, its loop may be closed
+            live.loop.call_soon_threadsafe(live.sidecar.stop)
         worker.join(LIMIT_SECONDS)
         assert not worker.is_alive()
