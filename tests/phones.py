@@ -30,7 +30,7 @@ class StandIn:
     numbers: int = 0
     down: bool = False
 
-    def wait_for(self, ready: Any, seconds: float = 60) -> Any:
+    def wait_for(self, ready: Any, seconds: float = 300) -> Any:
         """What `ready` gives once it gives something; fails when it never does."""
         with self.changed:
             found = self.changed.wait_for(ready, seconds)

@@ -98,6 +98,7 @@ async def test_rejected_and_had_back_it_is_the_same_asset_with_its_faces(tmp_pat
                 return not found.offline and not found.trashed
 
             await until(online, "the same asset is back")
+            await until(told, "Immich has heard it")
             [face] = await sidecar.context.server.faces(asset_id)
             assert face.person.name == "Grandma"
 

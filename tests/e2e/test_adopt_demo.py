@@ -33,9 +33,7 @@ def adopt(live: LiveSidecar, folder: Path, **more) -> dict:
     begun = client.post(f"{BASE}/adopt/apply", json={"preview": preview["preview"]})
     assert begun.status_code == 200, begun.text
     live.wait_for(lambda: client.get(f"{BASE}/adopt").json()["state"] == "done", "the adoption")
-    live.wait_for(
-        lambda: not live.sidecar.context.ledger.read(photos.in_progress), "the photos of the folder"
-    )
+    live.wait_for(lambda: live.all_sorted(0), "the photos of the folder")
     return {**preview, **client.get(f"{BASE}/adopt").json()}
 
 

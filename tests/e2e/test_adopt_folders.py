@@ -357,9 +357,10 @@ def test_a_filing_that_was_undone_stays_in_review(live, tmp_path, pictures) -> N
     filings = client.get(f"{BASE}/events", params={"kind": "filed_as_adopted"}).json()["events"]
     for event in filings:
         assert client.post(f"{BASE}/undo", json={"event": event["id"]}).json()["done"] == 1
-    recheck = next(stage for stage in live.sidecar.runner._stages if stage.name == "recheck")
+    recheck = next(s.step.__self__ for s in live.sidecar.runner._stages if s.name == "recheck")
     for _ in range(3):
-        live.run(recheck.step())
+        before = recheck.looked_at
+        live.wait_for(lambda before=before: recheck.looked_at > before, "another look at what waits")
     names = [p for found in places(live, SortedFolder(old)).values() for p in found]
     assert all(name.startswith("review/unidentified/undone_") for name in names), names
     undone = client.post(f"{BASE}/undo", json={"event": done["event"]}).json()

@@ -34,7 +34,7 @@ def upload(live: LiveSidecar, folder: Path, names: list[str]) -> None:
     url = f"{live.sidecar.settings.immich.url}/api/assets"
     for name in names:
         sent = {"assetData": (os.path.basename(name), (folder / name).read_bytes(), "image/jpeg")}
-        httpx.post(url, files=sent, headers={"x-api-key": live.demo.key}).raise_for_status()
+        httpx.post(url, files=sent, headers={"x-api-key": live.demo.key}, timeout=60).raise_for_status()
     live.run(live.demo.wait_idle(60))
 
 

@@ -102,13 +102,13 @@ def test_a_thousand_half_open_connections_stop_nothing(tmp_path: Path) -> None:
                 with contextlib.suppress(httpx.TransportError):
                     status = httpx.get(f"{url}{BASE}/status", headers=headers, timeout=60).json()
                     answered += 1
-                    summary = httpx.get(f"{url}{BASE}/stats/today", headers=headers, timeout=60).json()
+                    summary = httpx.get(f"{url}{BASE}/stats/summary", headers=headers, timeout=60).json()
                     if summary["accepted"] >= PHOTOS and not status["in_progress_by_state"]:
+                        metrics = httpx.get(f"{url}/metrics", headers=headers, timeout=60).text
                         break
                 time.sleep(0.2)
             else:
                 pytest.fail(f"after {answered} answers not all photos are at rest")
-            metrics = httpx.get(f"{url}/metrics", headers=headers, timeout=60).text
         assert opened() >= HALF_OPEN
         held = next(line for line in metrics.splitlines() if line.startswith("smartsort_process_open_fds "))
         assert float(held.split()[1]) < FILES

@@ -22,14 +22,14 @@ from smartsort.demo.samples import make_samples
 
 
 def handed_in(api: str, headers: dict[str, str], folder: Path) -> None:
-    """A URL with `?wait=30` gives the result."""
+    """A URL with `?wait=60` gives the result."""
     [made, *_] = [
         s for s in make_samples(str(folder / "web"), 12, 99, size=(320, 240)) if s.category == "faces"
     ]
     picture = (folder / "web" / made.path).read_bytes()
     with picture_server(picture) as site:
         body = {"url": f"{site}/IMG_1.jpg", "source": "instagram"}
-        answer = httpx.post(f"{api}?wait=30", json=body, headers=headers, timeout=60)
+        answer = httpx.post(f"{api}?wait=60", json=body, headers=headers, timeout=90)
     assert answer.status_code == 200, answer.text
     result = answer.json()
     assert list(result) == ["status", "action", "destination", "reason", "person", "hash", "category"]

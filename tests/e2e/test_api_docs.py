@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.demo.samples import make_samples
 
@@ -47,6 +47,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         tmp_path_factory.mktemp("docs") / "root",
         40,
         settings={
+            **NOTHING_BY_ITSELF,
             "spot_check_rate": 1,
             "api.allow_private_urls": ["127.0.0.1"],
             # Nobody listens there; the page shows what is said of that.

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from tests.fakes import suggest
-from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.api.schemas.decisions import ActionResultView, BulkActionResult
 from smartsort.api.schemas.evaluation import Explained, SpotCheckPage, WhatIfReport
@@ -22,7 +22,7 @@ from smartsort.cli.main import cli
 from smartsort.core.model import Suggestion
 
 SAMPLES = 40
-SETTINGS = {"spot_check_rate": 1}
+SETTINGS = {"spot_check_rate": 1, **NOTHING_BY_ITSELF}
 
 
 @pytest.fixture(scope="module")

@@ -117,8 +117,7 @@ def test_what_happens_reaches_every_listener(tmp_path: Path) -> None:
 def test_nobody_listens_nothing_watches(live: LiveSidecar) -> None:
     serving = live.run(_serving(live))
     messages(live.client(), 1, params={"after": 0})
-    live.wait_for(lambda: serving.listeners == 0, "the listener to be gone")
-    assert serving._task is None
+    live.wait_for(lambda: (serving.listeners, serving._task) == (0, None), "nobody to listen or watch")
 
 
 async def _serving(live: LiveSidecar):

@@ -11,7 +11,7 @@ import click
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.live_sidecar import BASE, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, REVIEW_TOKEN, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.api.previews import MOST_PREVIEWS, SECONDS, Previews
 from smartsort.api.problems import Refused
@@ -26,7 +26,7 @@ ARRIVALS = 50
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     root = tmp_path_factory.mktemp("previews") / "root"
-    with live_sidecar(root, 12, settings={"inbox.settle_seconds": 0.0}) as running:
+    with live_sidecar(root, 12, settings={**NOTHING_BY_ITSELF, "inbox.settle_seconds": 0.0}) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, LiveSidecar, live_sidecar
 
 from smartsort.api.review import _cell, _csv_lines
 from smartsort.api.schemas.control import ConfigView, ListView
@@ -29,7 +29,8 @@ SAMPLES = 40
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    with live_sidecar(tmp_path_factory.mktemp("routes") / "root", SAMPLES) as running:
+    root = tmp_path_factory.mktemp("routes") / "root"
+    with live_sidecar(root, SAMPLES, settings=NOTHING_BY_ITSELF) as running:
         yield running
 
 
@@ -580,6 +581,7 @@ def test_several_people_may_be_named_by_name(client: httpx.Client) -> None:
     assert would["decided"][0]["destination"].count("faces/") == 2
 
 
+@pytest.mark.usefixtures("unhurried_doctor")
 def test_the_doctor(live: LiveSidecar, client: httpx.Client) -> None:
     report = DoctorReport.model_validate(answer(client.get(f"{BASE}/doctor")))
     verdicts = {check.name: check.verdict for check in report.checks}

@@ -97,6 +97,7 @@ def test_the_clip_of_a_live_photo_goes_where_its_photo_goes(live: LiveSidecar, t
     assert (files_below(*folders), held(live.demo)) == before
 
 
+@pytest.mark.usefixtures("unhurried_doctor")
 def test_the_doctor_compares_real_photos_with_their_files(live: LiveSidecar, tmp_path: Path) -> None:
     def line() -> dict[str, str]:
         with live.client() as admin:

@@ -74,6 +74,7 @@ def test_people_and_their_lists(live: LiveSidecar) -> None:
     said(live, "people", "blacklist", "remove", "Stranger")
 
 
+@pytest.mark.usefixtures("unhurried_doctor")
 def test_somebody_who_looks_like_two_people_is_one_by_a_word(live: LiveSidecar) -> None:
     refused = run(live, "people", "one-person", "John Doe")
     assert refused.exit_code == 1

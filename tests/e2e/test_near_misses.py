@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from tests.fakes import suggest
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.cli.main import cli
 from smartsort.core.model import State, Suggestion
@@ -22,7 +22,7 @@ from smartsort.ledger import photos
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     """The demo measures nothing here, so the numbers are put beside its strangers."""
-    with live_sidecar(tmp_path_factory.mktemp("near") / "root", 60) as started:
+    with live_sidecar(tmp_path_factory.mktemp("near") / "root", 60, settings=NOTHING_BY_ITSELF) as started:
         yield started
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, LiveSidecar, live_sidecar
 from tests.phones import BOT, CHAT, StandIn, stand_in
 
 ANSWERS = f"{BASE}/answers"
@@ -25,6 +25,7 @@ def phones() -> Iterator[StandIn]:
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory, phones: StandIn) -> Iterator[LiveSidecar]:
     settings = {
+        **NOTHING_BY_ITSELF,
         "notify.address": ADDRESS,
         "notify.digest_seconds": 0,
         "notify.ntfy.url": f"{phones.url}/topic",

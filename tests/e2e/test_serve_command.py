@@ -151,7 +151,7 @@ def test_photos_dropped_into_the_inbox_are_sorted(root, samples):
             until((unidentified / "notwhitelisted_b.jpg").exists, "Sarah's photo")
             until((unidentified / "unreadable_c.jpg").exists, "the broken file")
             assert (root / "faces" / "john_doe" / "a.jpg").read_bytes() == john.read_bytes()
-            assert os.listdir(root / "inbox" / "phone") == []
+            until(lambda: os.listdir(root / "inbox" / "phone") == [], "the last name in the inbox to go")
             assert sidecar.end() == 0
             assert "Traceback" not in sidecar.said
             assert DEFAULT_KEY not in sidecar.said

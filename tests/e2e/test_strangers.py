@@ -15,7 +15,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.cli.main import cli
 from smartsort.confidence.strangers import Strangers
@@ -26,7 +26,7 @@ from smartsort.demo.samples import STRANGERS, iter_strangers
 def live(tmp_path: Path) -> Iterator[LiveSidecar]:
     root = tmp_path / "root"
     samples = list(iter_strangers(root / "inbox"))
-    with live_sidecar(root, machine_learning=True) as running:
+    with live_sidecar(root, machine_learning=True, settings=NOTHING_BY_ITSELF) as running:
         running.wait_for(lambda: running.all_sorted(len(samples)), "the strangers")
         measure = running.sidecar.measure
         assert measure is not None

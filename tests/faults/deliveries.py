@@ -115,8 +115,10 @@ class Stock:
             target = os.path.join(inbox, each.target)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             (source, ending), (stem, _) = os.path.splitext(each.stock), os.path.splitext(target)
-            for name in (*each.companions, ending):
+            names = (*each.companions, ending)
+            for name in names:
                 shutil.copy2(f"{source}{name}", f"{stem}{name}.part")
+            for name in names:  # in one go: what lies there for long without its photo is taken by itself
                 os.rename(f"{stem}{name}.part", f"{stem}{name}")
 
 
