@@ -17,8 +17,26 @@ DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
-def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: bool = False) -> Page:
-    """The page, signed in. Whatever goes wrong in it fails the test (`said`)."""
+READING = re.compile(r"/review/(queue\?|items/\d+$)")
+"""What the page asks by itself, as after news."""
+
+MESSAGES_STAY = """{
+  const later = window.setTimeout;
+  window.setTimeout = (act, pause, ...more) =>
+    later(act, pause === 8000 || pause === 12000 ? 3_600_000 : pause, ...more);
+}"""
+"""However slow the machine is, a message stands there until it is read and its Undo is clicked."""
+
+
+def opened(
+    chromium: Browser,
+    live: LiveSidecar,
+    *,
+    phone: bool = False,
+    light: bool = False,
+    messages_stay: bool = True,
+) -> Page:
+    """The page, signed in, with its event stream. Whatever goes wrong in it fails the test (`said`)."""
     context = chromium.new_context(
         viewport=PHONE if phone else DESK,  # type: ignore[arg-type]
         has_touch=phone,
@@ -28,6 +46,8 @@ def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: 
     )
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
+    if messages_stay:
+        page.add_init_script(MESSAGES_STAY)
     said: list[str] = []
     foreign: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -38,7 +58,22 @@ def opened(chromium: Browser, live: LiveSidecar, *, phone: bool = False, light: 
     page.get_by_label("Token").fill(TOKEN)
     page.keyboard.press("Enter")
     expect(page.locator(".desk h2").first).to_be_visible()
+    # The number comes with the first message of the event stream: what happens from now on is heard.
+    expect(page.locator("#tab-review")).to_contain_text("(")
     return page
+
+
+def visit(page: Page, live: LiveSidecar, where: str) -> None:
+    """Go to an area. What the one before has drawn is gone then, and is not taken for the new one's."""
+    page.locator("#main > *").evaluate_all("all => all.forEach((one) => { one.dataset.old = 'yes' })")
+    page.goto(f"{live.url}/#{where}")
+    expect(page.locator("#main > [data-old]")).to_have_count(0)
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Give the window another size, and wait until the page has it."""
+    page.set_viewport_size({"width": width, "height": height})
+    wait_until(page, "([wide, high]) => innerWidth === wide && innerHeight === high", [width, height])
 
 
 def _own(url: str, live: LiveSidecar) -> bool:
@@ -77,10 +112,15 @@ def find(page: Page, item: dict) -> None:
     back = page.get_by_role("button", name="Back to the list")
     if back.is_visible():
         back.click()
-    page.get_by_role("searchbox").fill(item["filename"])
+    heading = page.locator(".desk h2").first
+    heading.evaluate("one => { one.dataset.old = 'yes' }")
+    with page.expect_response(re.compile(r"/review/queue\?.*search=")):
+        page.get_by_role("searchbox").fill(item["filename"])
     page.get_by_role("searchbox").blur()
-    # The search opens what it finds first; a gesture before that would be on a picture that is replaced.
-    expect(page.locator(".desk h2").first).to_have_text(item["filename"])
+    # The search opens what it finds first, be it open or not: a gesture before that would be on a picture
+    # that is replaced.
+    expect(heading).not_to_have_attribute("data-old", "yes")
+    expect(heading).to_have_text(item["filename"])
     page.locator(f"#row-{item['id']}").get_by_role("button").click()
     expect(page.locator(".desk h2").first).to_have_text(item["filename"])
 

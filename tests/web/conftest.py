@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from tests.live_sidecar import LiveSidecar, live_sidecar
+from tests.live_sidecar import NOTHING_BY_ITSELF, LiveSidecar, live_sidecar
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -26,5 +26,6 @@ def chromium() -> Iterator[Browser]:
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
     """One sidecar for all, with `SAMPLES` of the module: each test takes photos that still wait."""
     root = tmp_path_factory.mktemp("page") / "root"
-    with live_sidecar(root, request.module.SAMPLES, machine_learning=True) as running:
+    samples = request.module.SAMPLES
+    with live_sidecar(root, samples, settings=NOTHING_BY_ITSELF, machine_learning=True) as running:
         yield running

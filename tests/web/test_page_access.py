@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 from tests.live_sidecar import LiveSidecar
-from tests.web.browser import AREAS, finished, opened, queue, too_small
+from tests.web.browser import AREAS, READING, Held, finished, opened, queue, resize, too_small, visit
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -17,7 +17,7 @@ SAMPLES = 60
 def test_a_screen_reader_finds_its_way(chromium: Browser, live: LiveSidecar, light: bool) -> None:
     page = opened(chromium, live, light=light)
     for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
+        visit(page, live, area)
         expect(page.locator(complete).first).to_be_visible()
         found = Axe().run(page)
         serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
@@ -29,10 +29,10 @@ def test_a_screen_reader_finds_its_way(chromium: Browser, live: LiveSidecar, lig
 def test_it_fits_every_screen(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
+        visit(page, live, area)
         expect(page.locator(complete).first).to_be_visible()
         for width in (320, 390, 768, 1024, 1440):
-            page.set_viewport_size({"width": width, "height": 700})
+            resize(page, width, 700)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (area, width)
     finished(page)
 
@@ -40,12 +40,12 @@ def test_it_fits_every_screen(chromium: Browser, live: LiveSidecar) -> None:
 def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live, phone=True)
     for area, complete in AREAS.items():
-        page.goto(f"{live.url}/#{area}")
+        visit(page, live, area)
         expect(page.locator(complete).first).to_be_visible()
         targets = "button:visible, select:visible, input:visible, summary:visible, nav a"
         assert (area, too_small(page.locator(targets))) == (area, [])
     several = next(one for one in queue(live) if one["faces_detected"] > 1)
-    page.goto(f"{live.url}/#review/{several['id']}")
+    visit(page, live, f"review/{several['id']}")
     expect(page.locator(".desk h2").first).to_have_text(several["filename"])
     expect(page.locator(".frame img")).to_have_js_property("complete", value=True)
     hit = page.locator(".face").first.evaluate(
@@ -61,7 +61,7 @@ def test_every_target_has_room_for_a_thumb(chromium: Browser, live: LiveSidecar)
 def test_nothing_moves_for_whoever_wants_that(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
     for area in AREAS:
-        page.goto(f"{live.url}/#{area}")
+        visit(page, live, area)
         moving = page.evaluate(
             """() => [...document.querySelectorAll("*")].filter((one) => {
             const style = getComputedStyle(one);
@@ -77,6 +77,8 @@ def test_a_screen_reader_finds_its_way_in_dialogs(chromium: Browser, live: LiveS
     if opens == "account":
         page.get_by_role("button", name="Account of").click()
     elif opens == "session":
+        # The click shall be what notices, and none of the requests that come by themselves.
+        Held(page, READING)
         page.context.clear_cookies()
         page.get_by_role("button", name="Why").click()
         expect(page.get_by_label("Token")).to_be_visible()

@@ -15,6 +15,7 @@ from tests.web.browser import (
     opened,
     press,
     queue,
+    resize,
     shown,
     state,
     toasts,
@@ -43,6 +44,22 @@ def test_a_click_on_a_row_counts_though_the_list_is_read_again(chromium: Browser
     page.wait_for_timeout(100)
     page.mouse.up()
     expect(page.locator(".desk h2").first).to_have_text(third["filename"])
+    finished(page)
+
+
+def test_a_click_on_a_category_counts_though_the_list_is_read_again(
+    chromium: Browser, live: LiveSidecar
+) -> None:
+    page = opened(chromium, live)
+    page.get_by_role("button", name=re.compile("^unidentified")).first.hover()
+    page.mouse.down()
+    with page.expect_response(re.compile("/review/queue")):
+        skip_the_last(live)
+    page.wait_for_timeout(100)
+    page.mouse.up()
+    expect(page.get_by_role("button", name=re.compile("^unidentified")).first).to_have_attribute(
+        "aria-pressed", "true"
+    )
     finished(page)
 
 
@@ -155,7 +172,7 @@ def test_a_photo_drawn_again_is_read_on_from_the_same_place(chromium: Browser, l
     page = opened(chromium, live)
     several = next(one for one in queue(live) if one["faces_detected"] > 1)
     find(page, several)
-    page.set_viewport_size({"width": 1440, "height": 420})
+    resize(page, 1440, 420)
     about = page.locator(".about")
     about.evaluate("one => { one.scrollTop = 120 }")
     assert about.evaluate("one => one.scrollTop") == 120
@@ -171,7 +188,7 @@ def undo_button(page: Page) -> None:
 
 
 def test_a_message_does_not_go_from_under_the_pointer(chromium: Browser, live: LiveSidecar) -> None:
-    page = opened(chromium, live)
+    page = opened(chromium, live, messages_stay=False)
     page.clock.install()
     page.reload()
     expect(page.locator(".desk h2").first).to_be_visible()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
-from tests.web.browser import AREAS, finished, opened, press, queue
+from tests.web.browser import AREAS, finished, opened, press, queue, resize, visit
 
 from smartsort.demo.samples import make_samples
 
@@ -59,6 +59,7 @@ def rename(live: LiveSidecar) -> None:
         return expected <= {one["name"] for one in live.client().get(f"{BASE}/people").json()}
 
     live.wait_for(told, "the new names")
+    live.wait_for(lambda: any(one["suggested_person"] in expected for one in queue(live)), "them in review")
 
 
 def too_wide(page: Page) -> list[str]:
@@ -90,10 +91,10 @@ def too_wide(page: Page) -> list[str]:
 def test_every_area_holds_every_name(chromium: Browser, named: LiveSidecar, light: bool) -> None:
     page = opened(chromium, named, light=light)
     for area, complete in AREAS.items():
-        page.goto(f"{named.url}/#{area}")
+        visit(page, named, area)
         expect(page.locator(complete).first).to_be_visible()
         for width, height in SCREENS:
-            page.set_viewport_size({"width": width, "height": height})
+            resize(page, width, height)
             assert (area, width, too_wide(page)) == (area, width, [])
     assert page.title() != "broken"
     finished(page)
@@ -102,10 +103,10 @@ def test_every_area_holds_every_name(chromium: Browser, named: LiveSidecar, ligh
 def test_every_photo_and_dialog_holds_every_name(chromium: Browser, named: LiveSidecar) -> None:
     page = opened(chromium, named)
     items = queue(named)
-    page.goto(f"{named.url}/#review/{items[0]['id']}")
+    visit(page, named, f"review/{items[0]['id']}")
     # By key from photo to photo, and once over the list for each screen: less to wait for than a page each.
     for (width, height), key in zip(SCREENS, "jkj", strict=True):
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, width, height)
         for place, item in enumerate(items if key == "j" else reversed(items)):
             if place:
                 page.keyboard.press(key)
@@ -115,7 +116,7 @@ def test_every_photo_and_dialog_holds_every_name(chromium: Browser, named: LiveS
     press(page, "P")
     expect(page.get_by_role("option").first).to_be_visible()
     for width, height in SCREENS:
-        page.set_viewport_size({"width": width, "height": height})
+        resize(page, width, height)
         assert ("picker", width, too_wide(page)) == ("picker", width, [])
     finished(page)
 
@@ -123,13 +124,14 @@ def test_every_photo_and_dialog_holds_every_name(chromium: Browser, named: LiveS
 def test_a_name_from_right_to_left_stands_by_itself(chromium: Browser, named: LiveSidecar) -> None:
     """It turns nothing around that stands beside it, and an override in a name ends with the name."""
     page = opened(chromium, named)
-    page.goto(f"{named.url}/#people")
+    visit(page, named, "people")
+    expect(page.locator(".cards li").first).to_be_visible()
     for name in NAMES:
         card = page.locator(".cards li").filter(has_text=name[:30]).first
         if card.count():
             expect(card.locator("bdi")).to_have_text(name)
             assert card.locator("bdi").evaluate("one => getComputedStyle(one).unicodeBidi") == "isolate"
-    page.goto(f"{named.url}/#activity")
+    visit(page, named, "activity")
     expect(page.locator(".events li").first).to_be_visible()
     loose = page.evaluate(
         """() => [...document.querySelectorAll("#main *")].filter((one) => one.children.length === 0

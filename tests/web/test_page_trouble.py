@@ -23,6 +23,7 @@ from tests.web.browser import (
     shown,
     state,
     toasts,
+    visit,
 )
 
 pytestmark = pytest.mark.timeout(600)
@@ -196,11 +197,15 @@ def test_an_older_filter_never_replaces_a_newer_one(chromium: Browser, live: Liv
 
 def test_a_list_that_cannot_be_read_stays_and_is_tried_again(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
-    rows = page.locator(".row").count()
+    rows = page.locator(".row").evaluate_all("all => all.map((one) => one.id)")
     page.route("**/review/queue?*", lambda route: route.abort())
     page.get_by_role("button", name=re.compile("^duplicates")).first.click()
     toasts(page, "does not answer")
-    assert page.locator(".row").count() == rows
+    listed = page.locator(".row").evaluate_all("all => all.map((one) => one.id)")
+    # An offer that comes above the list takes the room of a row.
+    same = min(len(rows), len(listed))
+    assert same > 1
+    assert listed[:same] == rows[:same]
     page.unroute("**/review/queue?*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".position")).to_contain_text("duplicates")
@@ -292,7 +297,7 @@ def test_the_focus_goes_back_after_a_dialog(chromium: Browser, live: LiveSidecar
 
 def test_a_link_to_a_photo_that_is_gone_shows_the_queue(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
-    page.goto(f"{live.url}/#review/987654321")
+    visit(page, live, "review/987654321")
     toasts(page, "987654321 is not in the review queue")
     first = queue(live)[0]
     expect(page.locator(".desk h2").first).to_have_text(first["filename"])

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlite_utils import Database
-from tests.live_sidecar import BASE, LiveSidecar, live_sidecar
-from tests.web.browser import PHONE, find, finished, opened, queue, reach_for_undo, state, wait_until
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, LiveSidecar, live_sidecar
+from tests.web.browser import (
+    DESK,
+    PHONE,
+    find,
+    finished,
+    opened,
+    queue,
+    reach_for_undo,
+    resize,
+    state,
+    visit,
+    wait_until,
+)
 
 from smartsort.confidence.galleries import Galleries
 from smartsort.core.model import State
@@ -21,9 +34,8 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    settings = {"immich.recheck_interval_seconds": 0.3, "immich.max_unconfirmed_deletions": 3}
     root = tmp_path_factory.mktemp("verdicts") / "root"
-    with live_sidecar(root, 60, settings=settings, machine_learning=True) as running:
+    with live_sidecar(root, 60, settings=NOTHING_BY_ITSELF, machine_learning=True) as running:
         running.run(running.sidecar.measure.measure_review())  # type: ignore[union-attr]
         yield running
 
@@ -34,7 +46,7 @@ def said(page: Page, text: str) -> None:
 
 def proper(page: Page) -> None:
     """A dialog that a screen reader understands, with targets for a thumb, that fits a phone."""
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    resize(page, **PHONE)
     found = Axe().run(page)
     serious = [one for one in found.response["violations"] if one["impact"] in {"serious", "critical"}]
     assert [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in serious] == []
@@ -46,7 +58,7 @@ def proper(page: Page) -> None:
         assert min(box["width"], box["height"]) >= 44, one.evaluate("one => one.outerHTML")
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
-    page.set_viewport_size({"width": 1440, "height": 900})
+    resize(page, **DESK)
 
 
 def verdicts(live: LiveSidecar) -> list[dict]:
@@ -84,7 +96,7 @@ def test_a_face_is_ignored_and_the_verdict_revoked(chromium: Browser, live: Live
     said(page, "is ignored")
     [known] = verdicts(live)
     assert (known["kind"], known["photos"]) == ("ignored", [stranger["id"]])
-    page.goto(f"{live.url}/#faces")
+    visit(page, live, "faces")
     revoke = page.get_by_role("button", name="Revoke: Ignored")
     expect(revoke).to_be_visible()
     revoke.click()
@@ -134,7 +146,7 @@ def test_a_face_is_locked_to_a_person_and_the_photo_filed(chromium: Browser, liv
 
 def test_a_group_is_certainly_a_person(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
-    page.goto(f"{live.url}/#faces")
+    visit(page, live, "faces")
     group = page.locator(".groups li").filter(has=page.get_by_role("button", name="Certainly…")).first
     group.get_by_role("button", name="Certainly…").click()
     page.get_by_role("combobox").fill("john doe")
@@ -195,6 +207,10 @@ def test_someone_who_looks_like_two_people_is_one(
         """What this test makes of the gallery is not measured again meanwhile."""
 
     monkeypatch.setattr(Galleries, "_refresh", rest)
+    measure = live.sidecar.measure
+    assert measure is not None
+    building = measure.galleries._building
+    live.wait_for(lambda: not any(one.locked() for one in building.copy().values()), "one under way")
     ledger, server = live.sidecar.context.ledger, live.sidecar.context.server
     people = live.client().get(f"{BASE}/people").json()
     john = next(one for one in people if one["name"] == "John Doe")
@@ -208,7 +224,7 @@ def test_someone_who_looks_like_two_people_is_one(
 
     ledger.write(two_people)
     page = opened(chromium, live)
-    page.goto(f"{live.url}/#people")
+    visit(page, live, "people")
     # Nothing is filed under them, so they stand first.
     expect(page.locator(".cards li bdi").first).to_have_text("John Doe")
     page.get_by_role("button", name="Is John Doe two people?").click()
@@ -241,9 +257,18 @@ def delete_in_immich(live: LiveSidecar, count: int) -> set[int]:
     return {photo.id for photo in some}
 
 
-def test_many_deletions_are_answered(chromium: Browser, live: LiveSidecar) -> None:
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[LiveSidecar]:
+    """A sidecar that looks for deletions all the time, and asks from the fourth on."""
+    settings = {"immich.recheck_interval_seconds": 0.3, "immich.max_unconfirmed_deletions": 3}
+    with live_sidecar(tmp_path / "root", 30, settings=settings) as running:
+        yield running
+
+
+def test_many_deletions_are_answered(chromium: Browser, asking: LiveSidecar) -> None:
+    live = asking
     page = opened(chromium, live)
-    page.goto(f"{live.url}/#activity")
+    visit(page, live, "activity")
     expect(page.locator(".events li").first).to_be_visible()
     expect(page.locator(".notice")).to_have_count(0)
     ids = delete_in_immich(live, 5)
@@ -251,12 +276,13 @@ def test_many_deletions_are_answered(chromium: Browser, live: LiveSidecar) -> No
     expect(page.locator(".notice")).to_contain_text("5 deletions in Immich wait for your answer")
     page.get_by_role("button", name="Answer…").click()
     asked = page.get_by_role("dialog", name="Were 5 deletions in Immich meant?")
+    expect(asked).to_be_visible()
     names = {one["filename"] for one in live.client().get(f"{BASE}/deletions").json()["photos"]}
     assert set(asked.locator("li bdi:first-child").all_inner_texts()) == names
     proper(page)
     asked.get_by_role("button", name="Later").click()
     assert live.client().get(f"{BASE}/deletions").json()["waiting"] == 5
-    page.goto(f"{live.url}/#health")
+    visit(page, live, "health")
     page.get_by_role("button", name="Answer…").click()
     asked.get_by_role("button", name="Reject them").click()
     said(page, "Rejected: 5 done")
@@ -274,7 +300,7 @@ def test_a_bulk_action_is_taken_back_after_a_look(chromium: Browser, live: LiveS
     page = opened(chromium, live)
     ids = [one["id"] for one in queue(live, "duplicates")]
     live.client().post(f"{BASE}/review/bulk/reject", json={"ids": ids})
-    page.goto(f"{live.url}/#activity")
+    visit(page, live, "activity")
     row = page.locator(".events li").filter(has_text=f"Rejected: {len(ids)} photos").first
     row.get_by_role("button", name="Undo").click()
     asked = page.get_by_role("dialog").filter(has_text=f"Take back {len(ids)} photos?")
@@ -292,7 +318,7 @@ def test_a_bulk_action_is_taken_back_after_a_look(chromium: Browser, live: LiveS
 
 def test_categories_are_switched_and_all_settings_shown(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
-    page.goto(f"{live.url}/#settings")
+    visit(page, live, "settings")
     page.get_by_label("low confidence", exact=True).uncheck()
     page.get_by_role("button", name="What if").click()
     asked = page.get_by_role("dialog", name="What if")
@@ -301,12 +327,16 @@ def test_categories_are_switched_and_all_settings_shown(chromium: Browser, live:
     asked.get_by_role("button", name="Close").click()
     # What was changed on the form stays there until it is saved.
     expect(page.get_by_label("low confidence", exact=True)).not_to_be_checked()
+    form = page.locator("fieldset").element_handle()
     page.get_by_role("button", name="Save").click()
     said(page, "Saved.")
+    # What is ticked before the form is drawn again would be no change.
+    wait_until(page, "one => !one.isConnected", form)
     config = live.client().get(f"{BASE}/config").json()["config"]
     assert config["review_categories"]["low_confidence"] in (False, {"enabled": False})
     page.get_by_label("low confidence", exact=True).check()
-    page.get_by_role("button", name="Save").click()
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_role("button", name="Save").click()
     page.get_by_text("All settings in force").click()
     expect(page.locator("dt").filter(has_text="immich.url")).to_be_visible()
     expect(page.locator("dt").filter(has_text="root").first).to_be_visible()
@@ -318,7 +348,7 @@ def test_statistics_of_any_number_of_days(chromium: Browser, live: LiveSidecar) 
     known = live.client().get(f"{BASE}/stats/summary").json()
     settled = {"decisions": 4, "photos_per_decision": 2.5, "key_presses": 16, "photos_per_key_press": 0.62}
     page.route("**/stats/summary?days=30", lambda route: route.fulfill(json={**known, **settled}))
-    page.goto(f"{live.url}/#statistics")
+    visit(page, live, "statistics")
     expect(page.locator(".goals li").first).to_be_visible()
     words = "Left review: 2.5 photos a decision (4), 0.62 a key press."
     expect(page.get_by_text(words)).to_be_visible()
@@ -334,9 +364,13 @@ def test_statistics_of_any_number_of_days(chromium: Browser, live: LiveSidecar) 
 
     page.route("**/stats/summary?days=7", keep)
     page.keyboard.press("w")
+    while not slow:
+        page.wait_for_timeout(20)
+    # From here on only the answer for today is drawn.
+    drawn = page.locator(".goals").element_handle()
     page.keyboard.press("t")
     expect(page.get_by_role("button", name="Today")).to_have_attribute("aria-pressed", "true")
-    page.wait_for_timeout(300)
+    wait_until(page, "one => !one.isConnected", drawn)
     before = page.locator(".goals").inner_text()
     slow[0].fulfill(json={**live.client().get(f"{BASE}/stats/summary").json(), "metrics": []})
     page.wait_for_timeout(200)

@@ -115,14 +115,14 @@ export function modal(shown) {
 
 /**
  * Draw something again: the focus stays on the element that says the same, and what was unfolded stays open.
- * What has an id and says the same stays as it is: a click may be under way on it.
+ * Equal ids and buttons stay: a click may be under way.
  */
 export function redraw(place, ...children) {
   const back = place.contains(document.activeElement) ? focused() : null;
   const title = (one) => one.id || one.firstChild.textContent;
   const open = [...place.querySelectorAll("details[open]")].map(title);
   const before = [...place.children];
-  const now = children.flat(Infinity).filter(Boolean).map((one) => (one.id && before.find((was) => was.id === one.id && was.isEqualNode(one))) || one);
+  const now = children.flat(Infinity).filter(Boolean).map((one) => (one.matches("[id],button,span") && before.find((was) => was.id === one.id && was.isEqualNode(one))) || one);
   for (const one of before) if (!now.includes(one)) one.remove();
   now.forEach((one, at) => one === place.children[at] || place.insertBefore(one, place.children[at] || null));
   for (const one of place.querySelectorAll("details")) one.open ||= open.includes(title(one));
