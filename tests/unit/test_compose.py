@@ -177,7 +177,9 @@ def test_both_sides_mean_the_same_folder(both, tmp_path):
         "SMARTSORT_ROOT": "/data",
         "SMARTSORT_IMMICH__API_KEY_FILE": str(tmp_path / "key"),
     }
-    settings = load_settings(None, env, {})
+    nothing_more = tmp_path / "smartsort.toml"
+    nothing_more.touch()  # and not what lies at /data on this machine
+    settings = load_settings(nothing_more, env, {})
     assert settings.warnings == ()
     assert settings.missing_for_immich() == ()
     (data,) = [_volume(entry) for entry in service["volumes"]]

@@ -43,7 +43,7 @@ SOURCE_SHAPE = {
 
 
 def load(env: dict[str, str] | None = None, /, config: Path | None = None, **flags: object) -> Settings:
-    return load_settings(config, {"SMARTSORT_ROOT": "/data"} | (env or {}), flags)
+    return load_settings(config, {"SMARTSORT_ROOT": "/no/data"} | (env or {}), flags)
 
 
 def written(folder: Path, content: object, name: str = "config.json") -> Path:
@@ -75,9 +75,9 @@ def test_the_source_documents_json_loads_unchanged(tmp_path):
 
 
 def test_a_set_root_goes_before_the_one_the_directories_tell(tmp_path):
-    settings = load_settings(written(tmp_path, SOURCE_SHAPE), {"SMARTSORT_ROOT": "/data"}, {})
-    assert settings.root == Path("/data")
-    assert settings.directories.inbox_dir == Path("/data/inbox")
+    settings = load_settings(written(tmp_path, SOURCE_SHAPE), {"SMARTSORT_ROOT": "/no/data"}, {})
+    assert settings.root == Path("/no/data")
+    assert settings.directories.inbox_dir == Path("/no/data/inbox")
     assert settings.directories.final_base == Path("/srv/media/incoming/faces")
     assert "outside of root" in " ".join(settings.warnings)
 
@@ -111,7 +111,9 @@ def test_a_file_without_an_ending_is_told_by_its_content(tmp_path):
 def test_flags_before_environment_before_file_before_defaults(tmp_path):
     path = written(tmp_path, {"api": {"port": 1, "host": "file", "max_wait_seconds": 7}})
     env = {"SMARTSORT_API__PORT": "2", "SMARTSORT_API__HOST": "env"}
-    settings = load_settings(path, env | {"SMARTSORT_ROOT": "/data"}, {"api.port": 3, "log": {"level": None}})
+    settings = load_settings(
+        path, env | {"SMARTSORT_ROOT": "/no/data"}, {"api.port": 3, "log": {"level": None}}
+    )
     assert settings.api.port == 3
     assert settings.api.host == "env"
     assert settings.api.max_wait_seconds == 7
@@ -169,7 +171,7 @@ def test_values_are_read_as_people_write_them():
     assert settings.library_path_in_immich == PurePosixPath("/mnt/smartsort/library")
     assert settings.thresholds.per_person["Ana"].min_margin == 0.2
     assert load(inbox={"polling": False}).inbox.polling == "off"
-    assert load().library_path_in_immich == PurePosixPath("/data/library")
+    assert load().library_path_in_immich == PurePosixPath("/no/data/library")
     assert load().notify.quiet_between is None
 
 
@@ -190,9 +192,9 @@ def test_folders_lie_below_the_root_unless_absolute(tmp_path, monkeypatch):
     settings = load(
         {"SMARTSORT_DIRECTORIES__TRASH_DIR": "old/../bin", "SMARTSORT_DIRECTORIES__INBOX_DIR": "/in"}
     )
-    assert settings.directories.trash_dir == Path("/data/bin")
+    assert settings.directories.trash_dir == Path("/no/data/bin")
     assert settings.directories.inbox_dir == Path("/in")
-    assert settings.directories.ledger_file == Path("/data/smartsort.db")
+    assert settings.directories.ledger_file == Path("/no/data/smartsort.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ana")
     assert load({"SMARTSORT_ROOT": "here"}).root == tmp_path / "here"
@@ -203,9 +205,9 @@ def test_folders_lie_below_the_root_unless_absolute(tmp_path, monkeypatch):
 
 
 def test_a_root_that_is_no_utf8_survives():
-    settings = load({"SMARTSORT_ROOT": "/data/\udcff"})
-    assert bytes(settings.directories.inbox_dir) == b"/data/\xff/inbox"
-    assert settings.redacted()["root"] == "/data/\\xff"
+    settings = load({"SMARTSORT_ROOT": "/no/data/\udcff"})
+    assert bytes(settings.directories.inbox_dir) == b"/no/data/\xff/inbox"
+    assert settings.redacted()["root"] == "/no/data/\\xff"
     json.dumps(settings.redacted()).encode()
 
 

@@ -13,7 +13,7 @@ from smartsort.errors import ConfigurationError
 
 def problems(env: dict[str, str] | None = None, file: Path | None = None, **flags: object) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
-        load_settings(file, {"SMARTSORT_ROOT": "/data"} | (env or {}), flags)
+        load_settings(file, {"SMARTSORT_ROOT": "/no/data"} | (env or {}), flags)
     assert isinstance(caught.value, InvalidSettings)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -58,11 +58,11 @@ WRONG = [
     ("trash.retention_days", "0", "trash.allow_zero"),
     ("trash.retention_days", "-1", "a whole number, at least 0"),
     ("log.format", "xml", "must be text or json"),
-    ("directories.trash_dir", "/data/library/trash", "lies inside directories.library_dir"),
-    ("directories.library_dir", "/data/faces/library", "lies inside directories.final_base"),
+    ("directories.trash_dir", "/no/data/library/trash", "lies inside directories.library_dir"),
+    ("directories.library_dir", "/no/data/faces/library", "lies inside directories.final_base"),
     ("directories.final_base", "library/../library/faces", "Immich would import everything in it"),
     ("directories.review_base", "faces", "is the same folder as"),
-    ("directories.library_dir", "/data", "must not be the root itself"),
+    ("directories.library_dir", "/no/data", "must not be the root itself"),
     ("directories.library_dir", "/", "must not be the root itself"),
     ("directories.ledger_file", "library/smartsort.db", "lies inside directories.library_dir"),
 ]
@@ -103,11 +103,22 @@ def test_all_problems_are_listed_at_once():
 
 def test_the_message_of_the_error_is_the_list():
     with pytest.raises(ConfigurationError) as caught:
-        load_settings(None, {"SMARTSORT_ROOT": "/data", "SMARTSORT_API__PORT": "x"}, {"enabled": 7})
+        load_settings(None, {"SMARTSORT_ROOT": "/no/data", "SMARTSORT_API__PORT": "x"}, {"enabled": 7})
     assert str(caught.value) == (
         "2 settings are wrong:\n"
         "  enabled = 7 (command line): must be true or false\n"
         '  api.port = "x" (SMARTSORT_API__PORT): must be a whole number from 0 to 65535'
+    )
+
+
+def test_a_root_that_cannot_be_looked_into_is_told(tmp_path):
+    """As one whose folder smartsort's user may not enter."""
+    root = tmp_path / ("x" * 300)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(None, {"SMARTSORT_ROOT": str(root)}, {})
+    assert str(caught.value) == (
+        f"{root}/smartsort.toml: cannot be looked for (File name too long). "
+        "Give smartsort's user access to it"
     )
 
 
@@ -151,7 +162,7 @@ def test_wrong_keys_and_values_of_a_file(tmp_path, content, suggestion):
     file = tmp_path / "config.json"
     file.write_text(json.dumps(content))
     with pytest.raises(InvalidSettings) as caught:
-        load_settings(file, {} if "root" in content else {"SMARTSORT_ROOT": "/data"}, {})
+        load_settings(file, {} if "root" in content else {"SMARTSORT_ROOT": "/no/data"}, {})
     (problem,) = caught.value.problems
     assert suggestion.format(file=file) in str(problem)
 
@@ -163,7 +174,7 @@ def test_nothing_is_said_about_a_setting_whose_partner_is_wrong():
 
 def test_zero_days_are_allowed_when_confirmed():
     env = {
-        "SMARTSORT_ROOT": "/data",
+        "SMARTSORT_ROOT": "/no/data",
         "SMARTSORT_TRASH__RETENTION_DAYS": "0",
         "SMARTSORT_TRASH__ALLOW_ZERO": "true",
     }
@@ -187,7 +198,7 @@ def test_the_machine_learning_service_is_not_immich():
 )
 def test_a_mapping_of_paths_that_say_nothing_is_refused(mapping):
     with pytest.raises(InvalidSettings) as caught:
-        load_settings(None, {"SMARTSORT_ROOT": "/data"}, {"backfill.path_mapping": mapping})
+        load_settings(None, {"SMARTSORT_ROOT": "/no/data"}, {"backfill.path_mapping": mapping})
     (problem,) = caught.value.problems
     assert problem.key.startswith("backfill.path_mapping")
     assert "must be an absolute path" in problem.message
@@ -199,7 +210,7 @@ TABLES = ("thresholds.per_person", "backfill.path_mapping")
 @pytest.mark.parametrize("key", [row.key for row in describe() if row.key not in TABLES])
 def test_every_setting_refuses_a_table(key):
     with pytest.raises(InvalidSettings) as caught:
-        load_settings(None, {"SMARTSORT_ROOT": "/data"}, {key: {"no": "such thing"}})
+        load_settings(None, {"SMARTSORT_ROOT": "/no/data"}, {key: {"no": "such thing"}})
     (problem,) = caught.value.problems
     assert problem.key == key
     assert problem.message

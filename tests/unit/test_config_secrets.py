@@ -15,7 +15,7 @@ KEY = "k3y-of-the-owner-0123456789"
 
 
 def load(env: dict[str, str], config=None, **flags: object) -> Settings:
-    return load_settings(config, {"SMARTSORT_ROOT": "/data"} | env, flags)
+    return load_settings(config, {"SMARTSORT_ROOT": "/no/data"} | env, flags)
 
 
 def refused(env: dict[str, str], config=None, **flags: object) -> str:
@@ -41,7 +41,7 @@ def test_a_key_is_read_from_its_file(tmp_path, text):
 
 def test_a_device_stands_for_no_file(tmp_path):
     """Compose mounts /dev/null where no key file is given: what `setup` has written counts."""
-    config = in_file(tmp_path, f'root = "/data"\nimmich.api_key = "{KEY}"\n', "smartsort.toml")
+    config = in_file(tmp_path, f'root = "/no/data"\nimmich.api_key = "{KEY}"\n', "smartsort.toml")
     settings = load({"SMARTSORT_IMMICH__API_KEY_FILE": os.devnull}, config)
     assert settings.immich.api_key == SecretStr(KEY)
     assert settings.immich.api_key_file is None

@@ -34,9 +34,10 @@ healthcheck = module(ROOT / "docker" / "healthcheck.py")
 
 
 def start(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Start the container's program, with a root in the folder of the test."""
     return subprocess.run(
         [sys.executable, "-I", ENTRYPOINT, *command],
-        env={"PATH": os.defpath} | env,
+        env={"PATH": os.defpath, "SMARTSORT_ROOT": os.path.abspath("data")} | env,
         capture_output=True,
         text=True,
         timeout=100,
@@ -153,7 +154,8 @@ def test_signals_reach_the_command():
         "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7));"
         "print('up', flush=True); time.sleep(99)"
     )
-    env = {"PATH": os.defpath, "PUID": str(os.getuid()), "PGID": str(os.getgid())}
+    root = os.path.abspath("data")
+    env = {"PATH": os.defpath, "PUID": str(os.getuid()), "PGID": str(os.getgid()), "SMARTSORT_ROOT": root}
     with subprocess.Popen(
         [sys.executable, "-I", ENTRYPOINT, sys.executable, "-c", script], env=env, stdout=subprocess.PIPE
     ) as process:

@@ -37,7 +37,7 @@ def test_every_permission_is_one_that_an_operation_needs_and_the_other_way_round
 
 
 def test_nothing_that_deletes_is_needed() -> None:
-    settings = load_settings(None, {"SMARTSORT_ROOT": "/data"}, {})
+    settings = load_settings(None, {"SMARTSORT_ROOT": "/no/data"}, {})
     assert not [need.permission for need in needed(settings) if "delete" in need.permission.lower()]
     assert [need.permission for need in NEEDS if "delete" in need.permission] == ["albumAsset.delete"]
 

@@ -68,7 +68,12 @@ def find_file(
     for layer in layers:
         if "root" in layer and isinstance(root := layer["root"].value, str | os.PathLike):
             path = Path(root).expanduser() / DEFAULT_FILE
-            return path if path.exists() else None
+            try:
+                return path if path.exists() else None
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{path}: cannot be looked for ({error.strerror}). Give smartsort's user access to it"
+                ) from None
     return None
 
 
