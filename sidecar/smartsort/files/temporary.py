@@ -90,7 +90,10 @@ def methods_between(source_folder: str, target_folder: str, disk: Disk | None = 
             os.fsync(reading)
         except OSError as error:
             raise storage_error(error, "write into", source_folder) from error
-        return _try_methods(disk, source, target, target_folder)
+        try:
+            return _try_methods(disk, source, target, target_folder)
+        except OSError as error:
+            raise storage_error(error, "try out", target_folder) from error
     finally:
         os.close(reading)
         for path in (source, target):
@@ -126,7 +129,11 @@ def _try_methods(disk: Disk, source: str, target: str, folder: str) -> Method:
         writing = disk.create(target)
     except OSError as error:
         raise storage_error(error, "write into", folder) from error
-    reading = disk.open_source(source)
+    try:
+        reading = disk.open_source(source)
+    except OSError:
+        os.close(writing)
+        raise
     try:
         disk.clone(reading, writing)
     except OSError:

@@ -20,6 +20,7 @@ from tests.disks import (
 )
 
 from smartsort.errors import StorageError
+from smartsort.files.disk import Disk
 from smartsort.files.placement import (
     Method,
     Placed,
@@ -261,6 +262,22 @@ def test_the_method_between_two_folders_is_found_by_trying(tmp_path, elsewhere):
     with pytest.raises(StorageError):
         methods_between(str(tmp_path / "missing"), a)
     assert os.listdir(a) == []
+
+
+def test_a_disk_that_fails_while_it_is_tried_out_is_a_storage_error(tmp_path):
+    def checkpoint(step):
+        if step == "open source":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), step)
+
+    class Foreign(Disk):
+        def link(self, source, target):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(StorageError, match="cannot try out"):
+        methods_between(str(tmp_path), str(tmp_path), Foreign(checkpoint))
+    assert set(os.listdir("/proc/self/fd")) <= before
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_reflink_keeps_time_and_mode(photo, library):
