@@ -40,14 +40,17 @@ def stock(tmp_path_factory):
 
 
 class Stumbling:
-    """Raises with this chance while `on`; `times` counts how often it did."""
+    """Raises at first and then with this chance while `on`; `times` counts how often it did.
+
+    Of photos that come together, few commits may be all there are: with the chance alone, none might fail.
+    """
 
     def __init__(self, chance, seed):
         self._chance, self._rng = chance, random.Random(seed)
         self.on, self.times = True, 0
 
     def __call__(self, problem):
-        if self.on and self._rng.random() < self._chance:
+        if self.on and (not self.times or self._rng.random() < self._chance):
             self.times += 1
             raise problem
 
