@@ -19,7 +19,8 @@ from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
-from smartsort.pipeline.arrival.claim import Offered
+from smartsort.pipeline.arrival.claim import Claimer, Offered
+from smartsort.pipeline.routing.route import Router
 from smartsort.rescue.adopt import Adoption
 
 
@@ -302,3 +303,44 @@ async def test_a_file_that_is_to_stay_where_it_lies_is_taken_without_an_open_act
     assert world.ledger.read(photos.open_intents) == []
     assert content_of(path) == picture(1)
     close_world(world)
+
+
+async def test_a_photo_that_is_rejected_as_soon_as_it_waits_leaves_no_name_behind(tmp_path, monkeypatch):
+    """The name in `temp_downloads/` goes last: by then a human has moved the photo on."""
+    world, leave = opened(tmp_path, Steps()), Router._leave
+
+    async def later(router, done):
+        await world.actions.reject([route.photo.id for route in done], "eva")
+        await leave(router, done)
+
+    monkeypatch.setattr(Router, "_leave", later)
+    try:
+        photo = await world.deliver("broken.jpg", b"no picture")
+        await world.stage("examine")
+        assert world.photo(photo).state is State.REJECTED
+        await world.stage("tidy")
+        world.check()
+        assert not world.context.needs_recovery
+    finally:
+        close_world(world)
+
+
+async def test_a_photo_that_is_sorted_before_its_name_in_the_inbox_goes_leaves_none_there(
+    tmp_path, monkeypatch
+):
+    """That name goes once the claim is written down: from then on the stages may be faster."""
+    world, drop = opened(tmp_path, Steps()), Claimer._drop
+
+    async def later(claimer, good):
+        await world.stage("examine")
+        return await drop(claimer, good)
+
+    monkeypatch.setattr(Claimer, "_drop", later)
+    try:
+        photo = await world.deliver("broken.jpg", b"no picture")
+        assert world.photo(photo).state is State.REVIEW
+        assert os.listdir(f"{world.context.layout.inbox}/test") == []
+        assert not world.sidecar.claimer.stuck
+        world.check()
+    finally:
+        close_world(world)

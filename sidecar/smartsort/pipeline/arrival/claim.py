@@ -21,6 +21,7 @@ from smartsort.core.model import Digests, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.names import NameRules
 from smartsort.files.placement import Placed, PlaceRequest, Removed, RemoveRequest
+from smartsort.files.problems import NameKept
 from smartsort.files.settling import Arrival
 from smartsort.files.shown import shown
 from smartsort.files.stamps import FileStamp
@@ -284,16 +285,20 @@ class Claimer:
             results = await asyncio.to_thread(context.placer.remove, [d for *_, d in drops])
         except StorageError as problem:  # they are claimed all the same
             results = [problem] * len(drops)
+        # The stages may have been faster: the bytes live under a later name than that of the claim.
+        moved = {row.id for (row, *_), r in zip(drops, results, strict=True) if isinstance(r, NameKept)}
+        if moved:
+            moved -= (await asyncio.to_thread(Recovery(context).recover_claims, moved)).open_claims
         held: set[int] = set()
         told: set[str] = set()
         for (row, stamp, drop), result in zip(drops, results, strict=True):
-            if isinstance(result, StorageError):
+            if isinstance(result, StorageError) and row.id not in moved:
                 held.add(row.id)
                 self.stuck.add((drop.path, stamp.inode, stamp.mtime_ns))
                 if str(result) not in told:
                     log.warning("%s is claimed but stays where it lay: %s", shown(drop.path), result)
                 told.add(str(result))
-        done = sorted({row.id for row, *_ in drops} - held)
+        done = sorted({row.id for row, *_ in drops} - held - moved)
         try:
             await context.commit([Change(i, intents_done=("claim",)) for i in done])
         except StorageError as problem:

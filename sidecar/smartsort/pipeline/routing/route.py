@@ -328,10 +328,13 @@ class Router:
             results = await asyncio.to_thread(self._context.placer.remove, [drop for _, drop in drops])
         except StorageError as problem:  # they are routed all the same
             results = [problem] * len(drops)
+        # A human may have moved the photo on already. Clearing up finds where its bytes live now.
+        temp = self._context.folder(Area.TEMP)
         stay = {
             photo_id
-            for (photo_id, _), result in zip(drops, results, strict=True)
-            if isinstance(result, StorageError) and not isinstance(result, NameKept)
+            for (photo_id, drop), result in zip(drops, results, strict=True)
+            if isinstance(result, StorageError)
+            and (os.path.dirname(drop.path) == temp or not isinstance(result, NameKept))
         }
         self._context.needs_recovery |= stay
         again = [r.photo.id for r in done if r.photo.state is State.REVIEW and r.photo.id not in stay]
