@@ -60,6 +60,7 @@ keyboard.REPEAT_SECONDS = keyboard.REACTION_SECONDS = 0.0
 bars.STAYS_SECONDS = dict.fromkeys(bars.STAYS_SECONDS, 3600.0)
 base.LEAVING_SECONDS = 3600.0
 live.SILENCE_SECONDS = 3600.0
+SmartsortApp.NOTIFICATION_TIMEOUT = 3600.0
 # The same hash, without a call of Python for each of five hundred rules whenever a widget is styled.
 RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]
 
@@ -102,6 +103,19 @@ async def until(pilot: Pilot[None], so: Callable[[], object], what: str, seconds
         await asyncio.sleep(max(0.01, 3 * (loop.time() - asked)))
         asked = loop.time()
     await pilot.pause()
+
+
+async def shows(pilot: Pilot[None], *texts: str) -> str:
+    """Until all of these stand on the screen together. Gives the screen."""
+    seen = ""
+
+    def is_there() -> bool:
+        nonlocal seen
+        seen = screen_text(pilot)
+        return all(text in seen for text in texts)
+
+    await until(pilot, is_there, repr(texts))
+    return seen
 
 
 async def answerable(pilot: Pilot[None]) -> None:

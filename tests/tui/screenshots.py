@@ -118,7 +118,8 @@ def _is_under_way(app: SmartsortApp) -> bool:
     loop = cast("asyncio.BaseEventLoop", asyncio.get_running_loop())
     pauses = (timer for timer in loop._scheduled if not timer.cancelled())  # type: ignore[attr-defined]
     return (
-        app.keyboard.is_at_work
+        (app.link.state in ("connecting", "connected") and app.status is None)
+        or app.keyboard.is_at_work
         or app.keyboard._has_messages()
         or any(not worker.is_finished and worker.group not in {"live", *asks} for worker in app.workers)
         or bool(screen._callbacks or screen._dirty_widgets or screen._layout_required)

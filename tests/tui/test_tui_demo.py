@@ -113,7 +113,7 @@ def _busy(pilot: object) -> list[str]:
 
 
 async def test_the_areas_of_the_demo(tmp_path: Path) -> None:
-    with live_sidecar(tmp_path, 20) as live:
+    with live_sidecar(tmp_path, 20, settings=NOTHING_BY_ITSELF) as live:
         async with driving(url=live.url, token=TOKEN, images="halfblocks", size=(120, 50)) as pilot:
             screen = await loaded(pilot)
             await until(pilot, lambda: "● connected" in screen_text(pilot), "the event stream")

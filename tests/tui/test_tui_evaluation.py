@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.live_sidecar import REVIEW_TOKEN, live_sidecar
-from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, until
+from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
+from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, shows, until
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -47,7 +47,7 @@ async def test_the_details_say_what_would_change_the_decision_and_the_dialog_say
         await pilot.press("w")
         await until(pilot, lambda: isinstance(pilot.app.screen, WhyScreen), "the dialog")
         await until(pilot, lambda: "✓ No person on it is on the" in screen_text(pilot), "the rules")
-        assert "✗ " in screen_text(pilot)
+        await shows(pilot, "✗ ")
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen, "the review")
 
@@ -58,9 +58,7 @@ async def test_spot_checks_are_confirmed_called_wrong_and_taken_back() -> None:
         await loaded(pilot)
         await pilot.press("c")
         await until(pilot, lambda: "Is this John Doe?" in screen_text(pilot), "the first check")
-        assert "5 wait, 40 answered, 2.5 % wrong (0.4 to 12.9), target < 5 %: still open" in screen_text(
-            pilot
-        )
+        await shows(pilot, "5 wait, 40 answered, 2.5 % wrong (0.4 to 12.9), target < 5 %: still open")
         await until(pilot, lambda: "▀" in screen_text(pilot), "its picture")
         await pilot.press("a")
         await until(pilot, lambda: sidecar.checked == {80_000: True}, "the answer")
@@ -115,7 +113,7 @@ def test_a_share_not_known_yet_is_not_made_up() -> None:
 
 
 async def test_ruling_out_explaining_and_checking_against_the_demo(tmp_path: Path) -> None:
-    with live_sidecar(tmp_path, 20, settings={"spot_check_rate": 1.0}) as live:
+    with live_sidecar(tmp_path, 20, settings={**NOTHING_BY_ITSELF, "spot_check_rate": 1.0}) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(120, 40)) as pilot:
             screen = await loaded(pilot)
             while not (item := shown(screen)) or not item.suggestions:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.driving import current, driving, loaded, screen_text, until
+from tests.tui.driving import current, driving, loaded, screen_text, shows, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
 from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
@@ -209,6 +209,7 @@ async def test_a_key_held_down_decides_once(monkeypatch: pytest.MonkeyPatch) -> 
                 await until(pilot, lambda: "look first" in screen_text(pilot), "the words")
                 server.fake.held_back = ""
                 await until(pilot, lambda: photo in sidecar.decided, "the rejection")  # noqa: B023
+                await shows(pilot, "takes it back")
                 assert len(sidecar.decided) == number
                 await pilot.press("k")
 

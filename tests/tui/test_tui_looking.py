@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.tui.driving import current, driving, loaded, screen_text, shown, until
+from tests.tui.driving import current, driving, loaded, screen_text, shown, shows, until
 from tests.tui.fake_server import running
 from tests.tui.pseudo_terminal import terminal
 from tests.tui.sample import data
@@ -27,13 +27,16 @@ async def test_the_photo_and_the_face_fill_the_screen(size: tuple[int, int]) -> 
         await pilot.press("z")
         await until(pilot, lambda: isinstance(pilot.app.screen, LookScreen), "the look")
         pane = pilot.app.screen.query_one(PicturePane)
-        assert pane.size.width == size[0]
-        assert pane.size.height >= size[1] - 2
+        await until(
+            pilot,
+            lambda: pane.size.width == size[0] and pane.size.height >= size[1] - 2,
+            "the whole screen",
+        )
         await until(pilot, lambda: "▀" in screen_text(pilot), "the photo")
         await pilot.press("z")
         await until(pilot, lambda: "face 1 of 3  |  [1]" in screen_text(pilot), "the face")
         first = data.suggestions(42)[0]
-        assert f"{first.person.name}, {first.similarity}" in screen_text(pilot)
+        await shows(pilot, f"{first.person.name}, {first.similarity}")
         await until(pilot, lambda: pane._shown is not None, "the pictures")
         request = pane._shown[0]  # type: ignore[index]
         assert request.crop is not None

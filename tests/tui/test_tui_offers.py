@@ -62,7 +62,7 @@ async def test_the_offer_is_in_sight_follows_the_queue_and_leaves_the_photo_wher
         await looked(pilot, screen)
         await pilot.press("b")
         await in_area(pilot, NearMissScreen)
-        assert offered(pilot) == "Single photos come next"
+        await until(pilot, lambda: offered(pilot) == "Single photos come next", "what comes next")
         await answerable(pilot)
         await pilot.press("b")
         await until(pilot, lambda: pilot.app.screen is screen, "the review")

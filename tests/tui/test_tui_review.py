@@ -8,11 +8,14 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.tui.driving import current, driving, loaded, screen_text, shown, until
+from tests.tui.driving import current, driving, loaded, screen_text, shown, shows, until
+from tests.tui.fake_server import running
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
+from textual.command import CommandPalette
 
-from smartsort_tui.screens.dialogs import HelpScreen, PersonPicker
+from smartsort_tui.screens.dialogs import HelpScreen, PeopleRows, PersonPicker
+from smartsort_tui.screens.item_view import picture_of
 from smartsort_tui.screens.preview import Preview
 
 
@@ -43,15 +46,18 @@ async def test_the_next_item_is_there_when_a_decision_is_made() -> None:
     async with driving(SampleSidecar(23), images="halfblocks") as pilot:
         screen = await loaded(pilot)
         await until(pilot, lambda: screen.desk.item(22) and screen.desk.item(21), "the neighbours")
-        await until(pilot, lambda: len(screen.picture._store) >= 2, "the next picture")
-        waits = screen.picture.waits
+        pane, whole = screen.picture, screen.desk.item(22)
+        assert whole is not None
+        following = picture_of(whole)
+        await until(pilot, lambda: pane._store.get((following, pane._frame(following))), "the next picture")
+        waits = pane.waits
         await pilot.press("a")
         assert current(screen) == 22
         assert "IMG_000022" in screen.words.text
         assert "This is" in screen.words.text
-        await pilot.pause()
-        assert screen.picture.waits == waits
-        assert screen.picture._shown is not None
+        await until(pilot, lambda: pane._request == following, "its picture")
+        assert pane.waits == waits
+        assert pane._shown is not None
 
 
 async def test_every_way_to_decide_sends_what_was_meant() -> None:
@@ -83,6 +89,25 @@ async def test_the_person_picker_files_under_one_or_several() -> None:
         await pilot.press(*"nadia", "tab", *["backspace"] * 5, *"sarah", "tab", "enter")
         await until(pilot, lambda: 19 in sidecar.decided, "the decision")
         assert sidecar.decided[19].data["people"] == ["Nadia, Sarah Smith"]
+
+
+async def test_a_picker_whose_people_come_again_leaves_the_cursor_on_whom_it_was_moved_to() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            await pilot.press("P")
+            await until(pilot, lambda: screen.desk.people, "the people")
+            await pilot.press("escape")
+            server.fake.held_back = "/people"
+            await pilot.press("P", "down", "down")
+            chosen = pilot.app.screen.query_one(PeopleRows).found[2].name
+            await until(pilot, lambda: server.fake.waiting, "the question to be under way")
+            server.fake.held_back = ""
+            asked = [worker for worker in pilot.app.workers if worker.group == "people"]
+            await until(pilot, lambda: all(worker.is_finished for worker in asked), "the answer")
+            await pilot.press("enter")
+            await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the decision")
+    assert server.fake.sidecar.decided[20].data["people"] == [chosen]
 
 
 async def test_a_new_person_is_created_once() -> None:
@@ -139,8 +164,8 @@ async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
         screen = await loaded(pilot)
         await pilot.press("m", "m", "m", "a")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
-        assert "File 3 photos?" in screen_text(pilot)
-        assert "faces/" in screen_text(pilot)
+        await shows(pilot, "File 3 photos?")
+        await shows(pilot, "faces/")
         assert sidecar.decided == {}
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen, "the review")
@@ -148,15 +173,15 @@ async def test_bulk_shows_what_will_happen_and_then_does_it() -> None:
         assert len(screen.rows.marked) == 3
         await pilot.press("r")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
-        assert "Reject 3 photos?" in screen_text(pilot)
+        await shows(pilot, "Reject 3 photos?")
         await pilot.press("enter")
         await until(pilot, lambda: sorted(sidecar.decided) == [38, 39, 40], "the rejections")
         await until(pilot, lambda: current(screen) == 37, "the list")
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
-        assert "Take back 3 photos?" in screen_text(pilot)
-        assert "3 photos rejected" in screen_text(pilot)
-        assert "→ review/" in screen_text(pilot)
+        await shows(pilot, "Take back 3 photos?")
+        await shows(pilot, "3 photos rejected")
+        await shows(pilot, "→ review/")
         await pilot.press("escape")
         await until(pilot, lambda: "nothing was undone" in screen_text(pilot), "the words")
         assert sorted(sidecar.decided) == [38, 39, 40]
@@ -173,14 +198,13 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         screen = await loaded(pilot)
         await pilot.press("j", "m", "m", "m", "s")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
-        text = screen_text(pilot)
-        for wanted in (
+        await shows(
+            pilot,
             "Skip 3 photos?",
             "1  in review/",
             "after all others. No file moves",
             "Undo takes all of it back at once",
-        ):
-            assert wanted in text
+        )
         assert sidecar.deferred == []
         await pilot.press("escape")
         await until(pilot, lambda: "nothing was done" in screen_text(pilot), "the words")
@@ -197,7 +221,7 @@ async def test_many_are_put_off_at_once_and_back_with_one_undo() -> None:
         assert [event.kind for event in sidecar.events] == ["deferred"] * 3 + ["bulk_action"]
         await pilot.press("u")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "what would be taken back")
-        assert "3 photos skipped" in screen_text(pilot)
+        await shows(pilot, "3 photos skipped")
         await pilot.press("y")
         await until(pilot, lambda: not sidecar.deferred, "the undo")
         await until(pilot, lambda: list(screen.desk.queue.ids()) == list(range(20, 0, -1)), "the list")
@@ -249,7 +273,7 @@ async def test_mark_all_takes_what_the_filter_matches() -> None:
         await until(pilot, lambda: len(screen.desk.queue) == 5, "the duplicates")
         await pilot.press("M", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, Preview), "the preview")
-        assert "Reject 5 photos?" in screen_text(pilot)
+        await shows(pilot, "Reject 5 photos?")
         await pilot.press("enter")
         await until(pilot, lambda: len(sidecar.decided) == 5, "the rejections")
         assert {data.category(item) for item in sidecar.decided} == {"duplicates"}
@@ -284,7 +308,7 @@ async def test_keys_can_be_set() -> None:
     sidecar = SampleSidecar(20)
     async with driving(sidecar, keys={"review.reject": "x"}) as pilot:
         await loaded(pilot)
-        assert "x reject" in screen_text(pilot)
+        await shows(pilot, "x reject")
         await pilot.press("r")
         await pilot.pause()
         assert sidecar.decided == {}
@@ -297,9 +321,7 @@ async def test_help_names_the_keys_of_what_has_the_focus() -> None:
         await loaded(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen), "the help")
-        text = screen_text(pilot)
-        for wanted in ("Review: keys", "Reject: to the trash", "review.reject", "What has the focus"):
-            assert wanted in text
+        await shows(pilot, "Review: keys", "Reject: to the trash", "review.reject", "What has the focus")
         await pilot.press("escape")
         await pilot.press("f2", "question_mark")
         await until(pilot, lambda: "Statistics: keys" in screen_text(pilot), "the help of the statistics")
@@ -312,6 +334,11 @@ async def test_the_palette_does_what_keys_do() -> None:
         await pilot.press("ctrl+p")
         await pilot.press(*"reject")
         await until(pilot, lambda: "Reject: to the trash" in screen_text(pilot), "the command")
+        # Of the last letter: what is found for fewer letters is replaced.
+        group = CommandPalette._GATHER_COMMANDS_GROUP
+        await until(
+            pilot, lambda: all(w.is_finished for w in pilot.app.workers if w.group == group), "all of them"
+        )
         await pilot.press("down", "enter")
         await until(pilot, lambda: 20 in sidecar.decided, "the rejection")
 
@@ -337,12 +364,7 @@ async def test_the_mouse_chooses_rows_categories_areas_and_suggestions() -> None
 async def test_every_size_shows_list_reasons_and_keys(size: tuple[int, int]) -> None:
     async with driving(SampleSidecar(40), size=size) as pilot:
         await loaded(pilot)
-        text = screen_text(pilot)
-        assert "▶" in text
-        assert "IMG_000040" in text
-        assert "Why" in text
-        assert "a approve" in text
-        assert "? help" in text
+        await shows(pilot, "▶", "IMG_000040", "Why", "a approve", "? help")
 
 
 async def test_a_face_can_be_chosen_for_a_group() -> None:
@@ -378,7 +400,7 @@ async def test_the_sample_is_what_the_api_would_send() -> None:
 async def test_where_one_is_and_what_is_marked_is_always_told() -> None:
     async with driving(SampleSidecar(40)) as pilot:
         await loaded(pilot)
-        assert "1 of 40" in screen_text(pilot)
+        await shows(pilot, "1 of 40")
         await pilot.press("j", "m", "m")
         await until(pilot, lambda: "● 2 marked   4 of 40" in screen_text(pilot), "the marks")
         await pilot.press("escape")

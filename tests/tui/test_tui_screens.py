@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from tests.tui.driving import driving, loaded, screen_text, until
+from tests.tui.driving import driving, loaded, screen_text, shows, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.sample.sidecar import SampleSidecar
 from tests.tui.screenshots import settled
@@ -26,6 +26,7 @@ async def test_each_screen_hears_once_of_what_has_changed(monkeypatch: pytest.Mo
     heard: list[str] = []
     monkeypatch.setattr(AreaScreen, "_link_changed", lambda screen, _: heard.append(type(screen).__name__))
     async with driving(SampleSidecar(4)) as pilot:
+        await loaded(pilot)
         for key in ("f2", "f3", "f4", "f5", "f1", "c"):
             await pilot.press(key)
             await settled(pilot.app)  # type: ignore[arg-type]
@@ -65,8 +66,7 @@ async def test_what_if_reads_whole_in_a_small_terminal() -> None:
         await until(pilot, lambda: "0.5" in screen_text(pilot), "the settings")
         await pilot.press("tab", "end", *["backspace"] * 3, *"0.4", "f6")
         await until(pilot, lambda: "420" in screen_text(pilot), "the effect")
-        text = screen_text(pilot)
-        assert "Filed" in text
+        text = await shows(pilot, "420", "Filed")
         assert "Low confidence" in text.partition("What it would")[2]
         assert "F…" not in text
 
@@ -92,6 +92,7 @@ async def test_a_list_is_changed_while_immich_is_away(server: RunningServer) -> 
         await loaded(pilot)
         await pilot.press("f4")
         await until(pilot, lambda: "Sarah Smith" in screen_text(pilot), "the people")
+        await settled(pilot.app)  # type: ignore[arg-type]
         server.fake.fail_paths = {"/people"}
         await pilot.press("w")
         await until(pilot, lambda: "is off the whitelist" in screen_text(pilot), "what was done")
@@ -103,7 +104,7 @@ async def test_a_list_is_changed_while_immich_is_away(server: RunningServer) -> 
         assert "whitelist" not in row
         await pilot.press("b")
         await until(pilot, lambda: "is on the blacklist" in screen_text(pilot), "what was done")
-        assert "✗ John Doe" in screen_text(pilot)
+        await shows(pilot, "✗ John Doe")
 
 
 async def test_what_was_done_is_told_though_the_list_does_not_come_anew(server: RunningServer) -> None:
@@ -148,7 +149,7 @@ async def test_without_a_connection_no_screen_says_connected(server: RunningServ
         assert "connected" not in screen_text(pilot).replace("reconnecting", "").replace("not connected", "")
         assert "sorting is on" not in screen_text(pilot)
         await until(pilot, lambda: "not up to date" in screen_text(pilot), "that it is not up to date")
-        assert str(server.port) in screen_text(pilot)
+        await shows(pilot, str(server.port))
         await asyncio.to_thread(server.start)
         await until(pilot, lambda: "● connected" in screen_text(pilot), "the connection again")
         await until(pilot, lambda: "not up to date" not in screen_text(pilot), "what is new")
@@ -160,7 +161,7 @@ async def test_without_a_server_every_screen_names_the_address_and_the_error(are
         await until(pilot, lambda: "No answer from smartsort" in screen_text(pilot), "the words")
         await pilot.press(area)
         await until(pilot, lambda: "Is the sidecar running" in screen_text(pilot), "what to do")
-        assert "http://127.0.0.1:1/: Connection refused" in screen_text(pilot)
+        await shows(pilot, "http://127.0.0.1:1/: Connection refused")
         assert "named nobody" not in screen_text(pilot)
 
 

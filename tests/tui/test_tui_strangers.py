@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
-from tests.tui.driving import answerable, driving, foreseen, loaded, screen_text, until
+from tests.tui.driving import answerable, driving, foreseen, loaded, screen_text, shows, until
 from textual.pilot import Pilot
 
 from smartsort.core.model import State
@@ -64,7 +64,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
             )
             screen = pilot.app.screen
             assert isinstance(screen, StrangersScreen)
-            assert "7 photos  2024-03-01 to 03-07" in screen_text(pilot)
+            await shows(pilot, "7 photos  2024-03-01 to 03-07")
             # Whoever is faster than what is shown is asked once more.
             with monkeypatch.context() as patched:
                 patched.setattr(dialogs, "AHEAD_SECONDS", 600)
@@ -75,7 +75,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
                 await answerable(pilot)
                 await pilot.press("enter")
                 await asked(pilot, Preview, "the preview")
-                assert "6 photos → faces/uwe, 1 stays: more faces than allowed" in screen_text(pilot)
+                await shows(pilot, "6 photos → faces/uwe, 1 stays: more faces than allowed")
                 await pilot.press("escape")
                 await until(pilot, lambda: pilot.app.screen is screen, "the strangers")
                 assert filed() == 0
@@ -93,7 +93,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
                 down = ["down"] * (picker.query_one(PeopleRows).count - 1)
                 await pilot.press(*down)
                 await foreseen(pilot)
-                assert "stays: more faces than allowed" in screen_text(pilot)
+                await shows(pilot, "stays: more faces than allowed")
                 await pilot.press("enter")
                 keys += 2 + len(name) + len(down)
                 rest = sum(STRANGERS[number + 1 :])
@@ -205,14 +205,14 @@ async def test_groups_are_split_and_joined_for_good_locked_and_all_that_is_revok
             await answerable(pilot)
             await pilot.press("enter")
             await asked(pilot, Preview, "the preview")
-            assert "Certainly" in screen_text(pilot)
+            await shows(pilot, "Certainly")
             await pilot.press("escape")
 
             await until(pilot, lambda: pilot.app.screen is screen, "the strangers")
             await pilot.press("v")
             await asked(pilot, Verdicts, "the verdicts")
             await until(pilot, lambda: "are two people" in screen_text(pilot), "what was said")
-            assert "are one person" in screen_text(pilot)
+            await shows(pilot, "are one person")
             for left in (1, 0):
                 await answerable(pilot)
                 await pilot.press("d")

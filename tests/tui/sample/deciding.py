@@ -67,7 +67,8 @@ class SampleDesk(SampleQueue):
 
     def decide_as_somebody(self, item: int, kind: str = "approved") -> None:
         """Somebody else decides an item."""
-        self.decide(item, kind, "John Doe" if kind == "approved" else None, actor="somebody")
+        with self.lock:
+            self.decide(item, kind, "John Doe" if kind == "approved" else None, actor="somebody")
 
     def approve(self, item: int, approve: Approve) -> ActionResultView:
         """File an item. Raises Refusal."""

@@ -74,7 +74,8 @@ class SampleSidecar(SampleDesk):
             return Answer(404, "text/html", b"<html>nothing here</html>")
         parts = [unquote(part) for part in path.removeprefix(BASE).strip("/").split("/")]
         try:
-            return self._route(method, parts, query, body)
+            with self.lock:
+                return self._route(method, parts, query, body)
         except Refusal as refusal:
             return refusal.answer
 

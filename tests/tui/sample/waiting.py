@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import RLock
 from typing import Any
 
 from tests.tui.sample import data
@@ -41,6 +42,8 @@ class SampleQueue:
     broken_pictures: frozenset[int] = frozenset()
     enabled: bool = True
     requests: Counter[str] = field(default_factory=Counter)
+    lock: RLock = field(default_factory=RLock)
+    """A server answers in a thread of its own while a test decides as somebody else."""
 
     def __post_init__(self) -> None:
         self.pending = list(range(1, self.count + 1))
@@ -52,10 +55,11 @@ class SampleQueue:
 
     def arrive(self) -> None:
         """One more photo comes into the queue."""
-        self.count += 1
-        self.pending.append(self.count)
-        self.counts[data.category(self.count)] += 1
-        self.happened("reviewed", self.count, "To review", "smartsort")
+        with self.lock:
+            self.count += 1
+            self.pending.append(self.count)
+            self.counts[data.category(self.count)] += 1
+            self.happened("reviewed", self.count, "To review", "smartsort")
 
     # --- the queue --------------------------------------------------------------------------
 

@@ -42,10 +42,17 @@ class PeopleRows(RowList):
         self.new_name = ""
         self.likeness: dict[str, float | None] = {}
 
-    def show(self, found: list[PersonView], new_name: str) -> None:
+    @property
+    def chosen(self) -> str | None:
+        """The id of the person the cursor is on, or the new name."""
+        return self.found[self.cursor].id if self.cursor < len(self.found) else self.new_name or None
+
+    def show(self, found: list[PersonView], new_name: str, chosen: str | None = None) -> None:
+        """Show these, with the cursor on whoever was `chosen` before, else on the first."""
         self.found, self.new_name = found, new_name
         self.set_count(len(found) + bool(new_name))
-        self.cursor = 0
+        whom = [*(person.id for person in found), new_name]
+        self.cursor = whom.index(chosen) if chosen in whom else 0
         self.refresh()
 
     def cells(self, position: int, width: int) -> Cells:
@@ -138,16 +145,16 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         """The people have arrived while the dialog was open."""
         self._people = people
         if self.is_mounted:
-            self._find(self.query_one(Input).value)
+            self._find(self.query_one(Input).value, self.query_one(PeopleRows).chosen)
 
-    def _find(self, query: str) -> None:
+    def _find(self, query: str, chosen: str | None = None) -> None:
         query = query.strip()
         people = self._people or ()
         same = fuzzy.same_name(query, people)
         found = same if self._only_new else fuzzy.ranked(query, people, list(self._likeness))
         rows = self.query_one(PeopleRows)
         # Who is there already has to be known before somebody new is.
-        rows.show(found, query if query and not same and self._people is not None else "")
+        rows.show(found, query if query and not same and self._people is not None else "", chosen)
         self._seen()
         note = wording.count(len(found), "person", "people") if not self._only_new else ""
         if self._people is None:
@@ -160,12 +167,11 @@ class PersonPicker(Dialog[list[PersonChoice]]):
 
     def _seen(self) -> None:
         rows = self.query_one(PeopleRows)
-        at = rows.cursor
-        self.sight.shows(rows.found[at].id if at < len(rows.found) else rows.new_name or None)
+        self.sight.shows(rows.chosen)
         if self._foresee is not None:
             self._foresees(None)
             # Who only stands first was chosen by no one yet.
-            chosen = at > 0 or rows.marked or self.query_one(Input).value.strip()
+            chosen = rows.cursor > 0 or rows.marked or self.query_one(Input).value.strip()
             work(self, "foreseen", self._look_ahead, self._foresee if chosen else None, latest_only=True)
 
     async def _look_ahead(self, foresee: Foresee | None) -> None:
