@@ -287,6 +287,7 @@ async def test_with_nobody_to_tell_nothing_is_written(context, moment):
 async def test_a_webhook_does_not_follow_redirects(context, moment):
     async with site() as web:
         web.redirect("/hook", f"{web.url}/elsewhere")
-        told = Notifier(context, Notify.model_validate({"webhook": {"url": f"{web.url}/hook"}}))
+        hook = {"webhook": {"url": f"{web.url}/hook"}, "timeout_seconds": 60}
+        told = Notifier(context, Notify.model_validate(hook))
         assert await told.test() == ["notify.webhook answered 302"]
         assert web.counts() == {"/hook": 1}

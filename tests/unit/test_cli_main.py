@@ -79,7 +79,7 @@ def test_a_wrong_setting_stops_the_start_with_one_clear_message(capsys, monkeypa
     assert not (tmp_path / "root").exists()
 
 
-def test_serve_without_an_immich_says_what_to_set(capsys, monkeypatch, tmp_path):
+def test_serve_without_an_immich_says_what_to_set(capsys, monkeypatch, tmp_path, logging_as_before):
     monkeypatch.setenv("SMARTSORT_ROOT", os.fspath(tmp_path / "root"))
     code, _, err = exits(capsys, "serve", "--port", "0")
     assert code == 2
