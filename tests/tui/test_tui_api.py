@@ -179,6 +179,22 @@ async def test_a_request_that_is_cancelled_closes_all_connections_that_have_grow
         assert [one._stream._transport.is_closing() for one in old] == [True] * 4
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_requests_that_are_cancelled_take_no_connection_from_others(
+    server: RunningServer, turns: int
+) -> None:
+    """As each letter of a name that is typed cancels the search for those before it."""
+    async with client(server.url) as api:
+        for _ in range(10):
+            requests = [asyncio.create_task(api.status()) for _ in range(3)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for request in requests:
+                request.cancel()
+            await asyncio.wait(requests)
+        await asyncio.gather(*(api.status() for _ in range(8)))
+
+
 async def test_a_refused_stream_says_so(server: RunningServer) -> None:
     async with client(server.url, "wrong") as api, aclosing(happenings(api)) as stream:  # type: ignore[type-var]
         link = await anext(stream)

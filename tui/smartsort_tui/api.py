@@ -144,14 +144,17 @@ def base_url(text: str) -> httpx.URL:
 
 
 def _transport(*, verify: bool) -> httpx.AsyncHTTPTransport:
-    """Return httpx's own, but a request that is cancelled as it closes old connections closes them all."""
-    limits = httpx.Limits(max_connections=8, max_keepalive_connections=8)
-    made = httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+    """Return httpx's own, but a request that is cancelled as it closes old connections closes them all.
+
+    There may be any number: the place of a request that is cancelled before it has connected stays taken.
+    """
+    made = httpx.AsyncHTTPTransport(verify=verify, limits=httpx.Limits(), trust_env=False)
     pool: Any = made._pool  # noqa: SLF001  (httpx has no other way)
     close = pool._close_connections  # noqa: SLF001
 
     async def close_all(connections: Any) -> None:
-        await asyncio.shield(asyncio.ensure_future(close(connections)))
+        if connections:
+            await asyncio.shield(asyncio.ensure_future(close(connections)))
 
     pool._close_connections = close_all  # noqa: SLF001
     return made
