@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import answerable, driving, foreseen, loaded, screen_text, shows, until
+from tests.tui.sample.sidecar import SampleSidecar
+from tests.tui.screenshots import settled
 from textual.pilot import Pilot
 
+from smartsort.api.schemas.decisions import BulkActionResult
+from smartsort.api.schemas.history import Undo
+from smartsort.api.schemas.strangers import StrangerFace, StrangerGroup, Strangers
 from smartsort.core.model import State
 from smartsort.demo.samples import STRANGERS, iter_strangers
 from smartsort.ledger import photos
@@ -31,6 +37,45 @@ SETTLED_BY_NAME = sum(STRANGERS) - len(STRANGERS)
 )
 def test_numbers_of_faces_are_read_as_people_type_them(text: str, numbers: set[int]) -> None:
     assert numbers_of(text) == numbers
+
+
+async def test_a_list_asked_for_before_a_decision_does_not_come_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    groups = [
+        StrangerGroup(id=name, faces=[StrangerFace(id=name, photo_id=1)], sheet="/sheet")
+        for name in ("one", "two")
+    ]
+    old, late, under_way = Strangers(groups=groups), asyncio.Event(), asyncio.Event()
+    lists = [old, old, Strangers(groups=groups[:1])]
+
+    async def strangers() -> Strangers:
+        found = lists[0] if len(lists) == 1 else lists.pop(0)
+        if len(lists) == 1 and found is old:
+            under_way.set()
+            await late.wait()
+        return found
+
+    async def undo(_: Undo) -> BulkActionResult:
+        return BulkActionResult(decided=[], done=1, failed=0)
+
+    async with driving(SampleSidecar(5)) as pilot:
+        await loaded(pilot)
+        client = pilot.app.client  # type: ignore[attr-defined]
+        monkeypatch.setattr(client, "strangers", strangers)
+        monkeypatch.setattr(client, "undo", undo)
+        await pilot.press("t")
+        screen = pilot.app.screen
+        assert isinstance(screen, StrangersScreen)
+        if not under_way.is_set():
+            screen.connected()
+        await until(pilot, under_way.is_set, "the question to be under way")
+        screen._events.append(7)
+        await pilot.press("u")
+        await until(pilot, lambda: screen.rows.count == 1, "the group that is left")
+        late.set()
+        await settled(pilot.app)  # type: ignore[arg-type]
+        assert screen.rows.count == 1
 
 
 async def asked(pilot: Pilot[None], kind: type, what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -41,6 +42,10 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
         running.wait_for(lambda: running.all_sorted(60), "the photos to be sorted", 300)
         running.run(running.sidecar.measure.measure_review())  # type: ignore[union-attr]
         rename(running)
+        # From here on nothing that waits is looked at again.
+        context = running.sidecar.context
+        context.tuning = replace(context.tuning, recheck_interval_seconds=86_400)
+        running.wait_for(lambda: running.run(running.rests()), "the stages to be at rest")
         yield running
 
 

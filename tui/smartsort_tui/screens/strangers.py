@@ -168,6 +168,11 @@ class StrangersScreen(OfferingArea):
         self._draw()
         self.look_for_offers()
 
+    async def _load_anew(self) -> None:
+        """Show what is so after a decision: a list asked for before it must not come after it."""
+        self.workers.cancel_group(self, "strangers")
+        await self._load()
+
     def on_row_list_moved(self) -> None:
         self._draw()
 
@@ -284,7 +289,7 @@ class StrangersScreen(OfferingArea):
             undo = f"{self.key('strangers.undo')} undoes it"
             tone = "warn" if failed or result.changed else "good"
             self.say(f"{text}{failed}{left_text(result)} · {undo}", tone)
-        await self._load()
+        await self._load_anew()
 
     def action_leave_out(self) -> None:
         if (group := self.rows.current) is not None:
@@ -317,7 +322,7 @@ class StrangersScreen(OfferingArea):
             return
         self._events.pop()
         self.say("undone", "good")
-        await self._load()
+        await self._load_anew()
 
     def action_back(self) -> None:
         self.smartsort.action_area("review")
