@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 from sqlite_utils import Database
-from tests.live_sidecar import BASE, TOKEN, LiveSidecar, live_sidecar
+from tests.live_sidecar import BASE, NOTHING_BY_ITSELF, TOKEN, LiveSidecar, live_sidecar
 
 from smartsort.cli.main import cli
 from smartsort.demo.samples import make_samples
@@ -22,7 +22,7 @@ from smartsort.ledger import embeddings
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSidecar]:
-    with live_sidecar(tmp_path_factory.mktemp("cli") / "root", 8) as running:
+    with live_sidecar(tmp_path_factory.mktemp("cli") / "root", 8, settings=NOTHING_BY_ITSELF) as running:
         yield running
 
 

@@ -83,7 +83,8 @@ async def _show(sidecar: Sidecar, demo: DemoImmich, made: list[Upload], root: st
     from smartsort.demo.library import files_below, held
 
     folders = [os.path.join(root, name) for name in ("immich", "library", "faces", "review", "trash")]
-    await sidecar.place_stage.ensure_library()
+    while not sidecar.connected:  # noqa: ASYNC110 - what connecting asks is no part of what is counted
+        await asyncio.sleep(0.02)
     asked = demo.requests.total()
     start = await asyncio.to_thread(files_below, *folders), held(demo)
     await sidecar.actions.backfill_plan()
