@@ -98,7 +98,7 @@ class LiveSidecar:
         """
         ledger = self.sidecar.context.ledger
         counts = ledger.read(photos.count_by_state)
-        unfinished = ledger.read(photos.in_progress) or ledger.read(photos.open_intents)
+        unfinished = bool(ledger.read(photos.in_progress)) or bool(ledger.read(photos.open_intents))
         return sum(counts.values()) >= count and not unfinished and not self._left()
 
     def _left(self) -> set[str]:

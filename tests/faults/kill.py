@@ -215,7 +215,7 @@ class KillTest:
         run = Run(self.forkserver, self.settings, ready, steps=steps)
         self.stock.deliver(self._left, self.layout.inbox)
         run.until(run.is_ready, 120)
-        run.until(self._idle, 60 + len(self.stock.deliveries) / 5)
+        run.until(self._idle, 240 + len(self.stock.deliveries) / 5)
         self.outcome.drain_seconds = run.stop()
         self.outcome.final = Audit(self.layout).run()
         self.outcome.verdict = judge(self.root, self.stock.deliveries)
