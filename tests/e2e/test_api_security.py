@@ -130,6 +130,7 @@ def test_immich_gone(live: LiveSidecar) -> None:
     """Pictures and people say so as a Problem; what smartsort knows itself goes on being answered."""
     client = live.client()
     person = client.get(f"{BASE}/people").json()[0]["id"]
+    live.wait_for(lambda: live.run(live.rests()), "the end of what asks for people")
     live.demo.faults.down = True
     try:
         live.sidecar.people._read_at = None
