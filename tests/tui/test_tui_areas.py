@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.tui.driving import driving, loaded, screen_text, shows, until
 from tests.tui.sample.sidecar import SampleSidecar
+from tests.tui.screenshots import settled
 from textual.widgets import Checkbox, Input
 
+from smartsort.api.schemas.people import PersonView
 from smartsort_tui.screens.activity import HistoryScreen
 from smartsort_tui.screens.people import PeopleScreen
 from smartsort_tui.screens.preview import DeletionsMeant, Preview
@@ -136,6 +140,39 @@ async def test_people_are_put_on_lists_and_taken_off() -> None:
         await until(pilot, lambda: "John Doe" not in sidecar.listed["blacklist"], "off the list")
         await pilot.press("slash", *"nad", "enter", "w")
         await until(pilot, lambda: "Nadia" in sidecar.listed["whitelist"], "the whitelist")
+
+
+async def test_people_asked_for_before_a_list_was_changed_do_not_come_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers, late = 0, asyncio.Event()
+    async with driving(SampleSidecar(10)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f4")
+        await shows(pilot, "John Doe")
+        await settled(pilot.app)  # type: ignore[arg-type]
+        client = pilot.app.client  # type: ignore[attr-defined]
+        ask = client.people
+
+        async def people() -> list[PersonView]:
+            nonlocal answers
+            found: list[PersonView] = await ask()
+            answers += 1
+            if answers == 1:
+                await late.wait()
+            return found
+
+        monkeypatch.setattr(client, "people", people)
+        screen = pilot.app.screen
+        assert isinstance(screen, PeopleScreen)
+        screen.connected()
+        await until(pilot, lambda: answers == 1, "an answer that is late")
+        await pilot.press("b")
+        await shows(pilot, "John Doe is on the blacklist")
+        await until(pilot, lambda: answers == 2, "the answer to what was done")
+        late.set()
+        await settled(pilot.app)  # type: ignore[arg-type]
+        assert [one.listed for one in screen.rows.items if one.name == "John Doe"] == ["blacklist"]
 
 
 async def test_somebody_who_seems_to_be_two_people_is_one_by_a_key_and_that_is_undone() -> None:

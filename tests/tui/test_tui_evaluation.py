@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.live_sidecar import NOTHING_BY_ITSELF, REVIEW_TOKEN, live_sidecar
 from tests.tui.driving import current, driving, loaded, press_keys, screen_text, shown, shows, until
 from tests.tui.sample import data
@@ -112,6 +113,7 @@ def test_a_share_not_known_yet_is_not_made_up() -> None:
     assert result_text(None) == "Spot checks"
 
 
+@pytest.mark.timeout(600)
 async def test_ruling_out_explaining_and_checking_against_the_demo(tmp_path: Path) -> None:
     with live_sidecar(tmp_path, 20, settings={**NOTHING_BY_ITSELF, "spot_check_rate": 1.0}) as live:
         async with driving(url=live.url, token=REVIEW_TOKEN, size=(120, 40)) as pilot:

@@ -21,6 +21,9 @@ from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
 from smartsort_tui.widgets.queue_list import QueueList
 
+# A busy machine may be as slow as it likes with each of so many bursts.
+pytestmark = pytest.mark.timeout(600)
+
 F2, F3, F4, F5 = b"\x1bOQ", b"\x1bOR", b"\x1bOS", b"\x1b[15~"
 # Every key that opens something, and behind it, in the same write, keys that decide.
 BURSTS = {

@@ -34,8 +34,18 @@ def skip_the_last(live: LiveSidecar) -> None:
     live.client().post(f"{BASE}/review/{queue(live)[-1]['id']}/skip")
 
 
+def without_offers(page: Page) -> None:
+    """No offer comes above the list from now on, and moves it from under the pointer."""
+    none = {"x-offers": "none"}
+    page.route("**/review/offers", lambda route: route.fulfill(json=[], headers=none))
+    with page.expect_response(lambda answer: "x-offers" in answer.headers):
+        pass
+    expect(page.locator(".offer")).to_be_hidden()
+
+
 def test_a_click_on_a_row_counts_though_the_list_is_read_again(chromium: Browser, live: LiveSidecar) -> None:
     page = opened(chromium, live)
+    without_offers(page)
     *_, third = queue(live)[:3]
     page.locator(f"#open-{third['id']}").hover()
     page.mouse.down()
@@ -51,6 +61,7 @@ def test_a_click_on_a_category_counts_though_the_list_is_read_again(
     chromium: Browser, live: LiveSidecar
 ) -> None:
     page = opened(chromium, live)
+    without_offers(page)
     page.get_by_role("button", name=re.compile("^unidentified")).first.hover()
     page.mouse.down()
     with page.expect_response(re.compile("/review/queue")):

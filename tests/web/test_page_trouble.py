@@ -188,10 +188,12 @@ def test_an_older_filter_never_replaces_a_newer_one(chromium: Browser, live: Liv
     page.get_by_role("button", name=re.compile("^unidentified")).first.click()
     lists.wait(2)
     lists.go(1, 0)
-    page.wait_for_timeout(200)
-    expect(page.locator(".position")).to_contain_text("unidentified")
     names = [one["filename"] for one in queue(live, "unidentified")]
+    expect(page.locator(".row bdi").first).to_have_text(names[0])
+    expect(page.locator(".position")).to_contain_text(f"of {len(names)}, unidentified")
+    page.wait_for_timeout(200)
     assert page.locator(".row bdi").first.inner_text() == names[0]
+    expect(page.locator(".position")).to_contain_text(f"of {len(names)}, unidentified")
     finished(page)
 
 

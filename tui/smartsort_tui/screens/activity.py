@@ -209,6 +209,8 @@ class ActivityScreen(AreaScreen, Undoing[None]):
     async def _load(self, cursor: str | None, *, said: bool = False) -> None:
         if cursor is not None and self._loading:
             return  # never for the first page: what is under way may be what this takes the place of
+        if said:
+            self.workers.cancel_group(self, "events")  # asked for before that was done
         self._loading += 1
         try:
             page = await self.smartsort.client.events(cursor=cursor, limit=EVENTS_PER_PAGE)

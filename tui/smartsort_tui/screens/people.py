@@ -122,6 +122,8 @@ class PeopleScreen(AreaScreen):
 
     async def _load(self, *, said: bool = False) -> None:
         """Ask for everybody. `said`: the line of messages already tells something that matters more."""
+        if said:
+            self.workers.cancel_group(self, "people")  # asked for before that was done
         try:
             self._people = await self.smartsort.client.people()
         except ApiProblem as problem:
