@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,25 @@ def test_a_complete_review_of_strangers(live: LiveSidecar) -> None:
 def offers(client: httpx.Client) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = answer(client.get(f"{BASE}/review/offers"))
     return found
+
+
+def test_what_several_ask_for_at_once_is_looked_for_once(
+    live: LiveSidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str] = []
+    actions = live.sidecar.actions
+    ask = actions.settled_by_name
+
+    async def slow(faces: Mapping[int, list[str]]) -> int:
+        looked_for.append(str(faces))
+        await asyncio.sleep(0.05)
+        return await ask(faces)
+
+    monkeypatch.setattr(actions, "settled_by_name", slow)
+    with ThreadPoolExecutor(3) as pool:
+        one, *others = pool.map(lambda _: offers(live.client()), range(3))
+    assert others == [one, one]
+    assert sorted(looked_for) == sorted(set(looked_for))
 
 
 def test_what_settles_most_photos_is_offered_first_and_follows_what_waits(live: LiveSidecar) -> None:

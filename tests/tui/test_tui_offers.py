@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -24,7 +25,10 @@ from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
 from tests.tui.test_tui_demo import is_known, keys_for, looked
 from textual.pilot import Pilot
 
+from smartsort.api.schemas.review import Offer
 from smartsort.demo.samples import STRANGERS, iter_samples, iter_strangers
+from smartsort_tui.api import Client
+from smartsort_tui.screens import offers
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.near_misses import NearMissScreen
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
@@ -70,6 +74,24 @@ async def test_the_offer_is_in_sight_follows_the_queue_and_leaves_the_photo_wher
 
         sidecar.offers = []
         await until(pilot, lambda: offered(pilot) == "", "the end of the offer")
+
+
+async def test_an_answer_that_takes_longer_than_the_next_look_comes_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(offers, "LOOK_SECONDS", 0.01)
+    ask = Client.offers
+
+    async def slow(client: Client) -> list[Offer]:
+        await asyncio.sleep(0.2)
+        return await ask(client)
+
+    monkeypatch.setattr(Client, "offers", slow)
+    sidecar = SampleSidecar()
+    sidecar.offers = near_miss_offers(sidecar)
+    async with driving(sidecar, size=(80, 24)) as pilot:
+        await loaded(pilot)
+        await until(pilot, lambda: offered(pilot), "the offer")
 
 
 async def name_group(pilot: Pilot[None], name: str) -> int:

@@ -29,11 +29,12 @@ async def offers(ctx: Ctx, _: Reviewer) -> list[Offer]:
     Whatever settles most photos with one decision comes first. Where the list is empty, or at its end, no
     decision settles more than one photo.
     """
-    policy = ctx.sidecar.runtime_settings.policy()
-    state = policy, await ctx.sidecar.context.ledger.aread(review_faces.unnamed_state)
-    if ctx.offers is None or ctx.offers[0] != state:
-        ctx.offers = state, await _found(ctx)
-    return ctx.offers[1]
+    async with ctx.offering:
+        policy = ctx.sidecar.runtime_settings.policy()
+        state = policy, await ctx.sidecar.context.ledger.aread(review_faces.unnamed_state)
+        if ctx.offers is None or ctx.offers[0] != state:
+            ctx.offers = state, await _found(ctx)
+        return ctx.offers[1]
 
 
 async def _found(ctx: ApiContext) -> list[Offer]:

@@ -33,6 +33,8 @@ class ApiContext:
     """Held while settings are read, changed and written."""
     offers: tuple[object, list[Offer]] | None = None
     """What was offered last, and of which state of the queue."""
+    offering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while that is found: who asks meanwhile gets the same."""
     examining: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the doctor looks: it makes probe files, and one look at a time is enough."""
 

@@ -41,7 +41,7 @@ class OfferingArea(AreaScreen):
 
     def on_mount(self) -> None:
         self.smartsort.link_changed.subscribe(self, lambda _: self.look_for_offers())
-        self.set_interval(LOOK_SECONDS, self.look_for_offers)
+        self.set_interval(LOOK_SECONDS, self._look_again)
 
     def on_screen_resume(self) -> None:
         self.look_for_offers()
@@ -60,6 +60,11 @@ class OfferingArea(AreaScreen):
         """Ask what comes first now."""
         if self.is_active and self.smartsort.link.state == "connected":
             work(self, "offers", self._look, latest_only=True)
+
+    def _look_again(self) -> None:
+        """The same after a while. An answer that takes longer than that is waited for."""
+        if all(worker.is_finished for worker in self.workers if worker.group == "offers"):
+            self.look_for_offers()
 
     async def _look(self) -> None:
         try:
