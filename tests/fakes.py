@@ -271,8 +271,13 @@ def world(root: os.PathLike[str] | str, **options: Any) -> Iterator[World]:
 
 def close_world(made: World) -> None:
     """Close without needing a loop: the server of a World has nothing to wait for."""
+    if made.sidecar.videos is not None:
+        made.sidecar.videos.close()
+    made.sidecar.context.decoders.close()
     if made.sidecar._workers is not None:
         made.sidecar._workers.shutdown(wait=True, cancel_futures=True)
+    if made.sidecar._examine is not None:
+        made.sidecar._examine.close()
     made.ledger.close()
     if made.sidecar._lock is not None:
         made.sidecar._lock.close()
