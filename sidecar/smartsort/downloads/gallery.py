@@ -13,10 +13,10 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from smartsort.downloads.fetch import DownloadFailed
 from smartsort.downloads.naming import safe_name
@@ -26,6 +26,8 @@ from smartsort.files.signatures import format_of
 
 if TYPE_CHECKING:
     from smartsort.config.service import Downloads as Settings
+
+_T = TypeVar("_T")
 
 MOST_FILES = 500
 """Files taken from one page."""
@@ -56,20 +58,20 @@ class Gallery:
         folder = f".gallery-{submission_id}"
         target = os.path.join(temp, folder)
         said: list[str] = []
-        for program, arguments in (("gallery-dl", self._gallery_dl), ("yt-dlp", self._yt_dlp)):
-            executable = _find(program)
-            if executable is None:
-                continue
-            await asyncio.to_thread(_fresh, target)
-            try:
+        try:
+            for program, arguments in (("gallery-dl", self._gallery_dl), ("yt-dlp", self._yt_dlp)):
+                executable = _find(program)
+                if executable is None:
+                    continue
+                await _to_its_end(_fresh, target)
                 words = await self._run([executable, *arguments(target), "--", url], target)
-            except BaseException:
-                await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
-                raise
-            found = await asyncio.to_thread(_files, target, folder)
-            if found:
-                return found
-            said.append(f"{program}: {words or 'found nothing'}")
+                found = await _to_its_end(_files, target, folder)
+                if found:
+                    return found
+                said.append(f"{program}: {words or 'found nothing'}")
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
+            raise
         await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
         if not said:
             raise DownloadFailed("a web page, and neither gallery-dl nor yt-dlp is installed to read it")
@@ -130,6 +132,16 @@ class Gallery:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+
+
+async def _to_its_end(work: Callable[..., _T], *arguments: str) -> _T:
+    """Do it in a thread. When nobody waits any longer it is waited for first: it would make files again."""
+    done = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.gather(done, return_exceptions=True)
+        raise
 
 
 def _find(program: str) -> str | None:
