@@ -13,21 +13,20 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from smartsort.downloads.fetch import DownloadFailed
 from smartsort.downloads.naming import safe_name
+from smartsort.downloads.partial import to_its_end
 from smartsort.files.ignore import ignored
 from smartsort.files.media import Kind
 from smartsort.files.signatures import format_of
 
 if TYPE_CHECKING:
     from smartsort.config.service import Downloads as Settings
-
-_T = TypeVar("_T")
 
 MOST_FILES = 500
 """Files taken from one page."""
@@ -63,9 +62,9 @@ class Gallery:
                 executable = _find(program)
                 if executable is None:
                     continue
-                await _to_its_end(_fresh, target)
+                await to_its_end(_fresh, target)
                 words = await self._run([executable, *arguments(target), "--", url], target)
-                found = await _to_its_end(_files, target, folder)
+                found = await to_its_end(_files, target, folder)
                 if found:
                     return found
                 said.append(f"{program}: {words or 'found nothing'}")
@@ -132,16 +131,6 @@ class Gallery:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-
-
-async def _to_its_end(work: Callable[..., _T], *arguments: str) -> _T:
-    """Do it in a thread. When nobody waits any longer it is waited for first: it would make files again."""
-    done = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.gather(done, return_exceptions=True)
-        raise
 
 
 def _find(program: str) -> str | None:

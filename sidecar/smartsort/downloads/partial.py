@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from smartsort.errors import StorageFull
 from smartsort.files.problems import storage_error
 from smartsort.files.shown import shown
 from smartsort.files.space import space
+
+_T = TypeVar("_T")
 
 _BLOCK = 1024 * 1024
 RESERVE = 64 * 1024 * 1024
@@ -64,12 +68,12 @@ class PartialFile:
         """Hand what is buffered to the system."""
         if self._buffer:
             block, self._buffer = bytes(self._buffer), bytearray()
-            await asyncio.to_thread(self._write, block)
+            await to_its_end(self._write, block)
 
     async def finish(self, mtime_ns: int | None = None) -> str | None:
         """Flush to the disk, set the time, close. Return the SHA-256 if it was asked for."""
         await self.flush()
-        await asyncio.to_thread(self._sync, mtime_ns)
+        await to_its_end(self._sync, mtime_ns)
         self.close()
         return self._digest.hexdigest() if self._digest else None
 
@@ -100,6 +104,18 @@ class PartialFile:
             os.fsync(self._handle)
         except OSError as error:
             raise storage_error(error, "write", self.path) from error
+
+
+async def to_its_end(work: Callable[..., _T], *arguments: object) -> _T:
+    """Do it in a thread. Who breaks the wait off goes on when it has ended: until then it uses its file."""
+    done = asyncio.get_running_loop().run_in_executor(None, functools.partial(work, *arguments))
+    try:
+        return await asyncio.shield(done)
+    finally:
+        while not done.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([done])
+        done.exception()
 
 
 def check_room(folder: str, wanted: int) -> None:
