@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+import httpx
 import pytest
 from tests.fakes import World, close_world
 
 from smartsort.actions import ActionRefused, PersonSelector
+from smartsort.api.app import create_app
+from smartsort.api.guard import BASE
 from smartsort.core.model import MarkKind, State
 from smartsort.core.person_ref import PersonRef
 from smartsort.ledger import adopted, face_marks, photos
@@ -95,6 +98,76 @@ async def test_who_was_just_named_can_be_chosen_before_immich_has_heard_of_them_
     assert (done.action, place.places(beside)) == ("approved", ["faces/dora/anna+stranger_3.jpg"])
     await place.tell()
     assert [p.name for p in place.server.people_by_id.values()].count("Dora") == 1
+
+
+@pytest.fixture
+async def api(place):
+    transport = httpx.ASGITransport(create_app(place.sidecar))
+    headers = {"Authorization": "Bearer token-for-tests"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url=f"http://127.0.0.1{BASE}", headers=headers
+    ) as client:
+        yield client
+
+
+async def listed(api, search=""):
+    return (await api.get("/people", params={"search": search})).raise_for_status().json()
+
+
+async def test_who_was_just_named_is_listed_at_once_and_once(place, api):
+    alone, beside = await delivered(place, "stranger_1.jpg", "anna+stranger_3.jpg")
+    immich = await listed(api)
+    assert {one["to_come"] for one in immich} == {False}
+    for photo, photos_filed in ((beside, 0), (alone, 1)):
+        [named] = await place.actions.name_faces(stranger_on(place, photo), DORA, "eva")
+        [dora] = await listed(api, "dora")
+        assert (dora["name"], dora["photos"], dora["to_come"]) == ("Dora", photos_filed, True)
+        assert len(await listed(api)) == len(immich) + 1
+        await place.actions.undo(named.event, "eva")
+        assert await listed(api) == immich, "taken back before Immich heard of it"
+    await place.tell()
+    await place.actions.name_faces(stranger_on(place, alone), DORA, "eva")
+    chosen = {"person": {"id": (await listed(api, "dora"))[0]["id"]}}
+    (await api.post(f"/review/{beside}/approve", json=chosen)).raise_for_status()
+    assert [one["photos"] for one in await listed(api, "dora")] == [2]
+    await place.tell()
+    [dora] = await listed(api, "dora")
+    assert (dora["id"] in place.server.people_by_id, dora["photos"], dora["to_come"]) == (True, 2, False)
+
+
+async def test_who_is_made_while_the_people_are_read_is_listed_by_immich_then(place, api):
+    """Immich lists nobody without a face: a list of the moment between both calls lacks the new person."""
+    [photo] = await delivered(place, "stranger_1.jpg")
+    await place.actions.name_faces(stranger_on(place, photo), DORA, "eva")
+    assign, seen = place.server.assign_face, []
+
+    async def assigned(face, person):
+        seen.append([one["to_come"] for one in await listed(api, "dora")])
+        await assign(face, person)
+
+    place.server.assign_face = assigned
+    await place.tell()
+    assert seen == [[True]]
+    assert [one["to_come"] for one in await listed(api, "dora")] == [False]
+
+
+async def test_whoever_a_face_is_locked_to_is_listed_and_no_name_is_too_long(place, api):
+    [photo] = await delivered(place, "anna+bella+stranger_1.jpg")
+    name = "D" * 300
+    choice = PersonSelector(name, create=True)
+    await place.actions.mark_faces(stranger_on(place, photo), MarkKind.LOCKED, "eva", choice=choice)
+    [dora] = await listed(api, "ddd")
+    assert (dora["name"], dora["to_come"]) == (name, True)
+    body = {"person": {"id": dora["id"], "name": name}}
+    assert (await api.post(f"/review/{photo}/approve", json=body)).raise_for_status().json()["person"] == name
+
+
+async def test_a_name_that_only_has_the_folder_form_of_anothers_is_somebody_to_come(place, api):
+    [photo, other] = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+    for faces, name in ((photo, "Anna!"), (other, "anna")):
+        choice = PersonSelector(name, create=True)
+        await place.actions.name_faces(stranger_on(place, faces), choice, "eva")
+    assert sorted(one["name"] for one in await listed(api, "anna")) == ["Anna", "Anna!"]
 
 
 async def test_strangers_are_called_one_person_or_two_and_the_last_word_counts(place):

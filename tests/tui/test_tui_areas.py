@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 from tests.tui.driving import driving, loaded, screen_text, shows, until
@@ -12,7 +13,7 @@ from textual.widgets import Checkbox, Input
 
 from smartsort.api.schemas.people import PersonView
 from smartsort_tui.screens.activity import HistoryScreen
-from smartsort_tui.screens.people import PeopleScreen
+from smartsort_tui.screens.people import FACE_PAUSE_SECONDS, PeopleScreen
 from smartsort_tui.screens.preview import DeletionsMeant, Preview
 
 
@@ -173,6 +174,21 @@ async def test_people_asked_for_before_a_list_was_changed_do_not_come_after_it(
         late.set()
         await settled(pilot.app)  # type: ignore[arg-type]
         assert [one.listed for one in screen.rows.items if one.name == "John Doe"] == ["blacklist"]
+
+
+async def test_of_somebody_whom_immich_does_not_know_yet_no_face_is_asked_for() -> None:
+    sidecar = SampleSidecar(10)
+    sidecar.created.append(PersonView(id="new Quentin", name="Quentin", to_come=True))
+    async with driving(sidecar, images="halfblocks", size=(110, 34)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f4")
+        await until(pilot, lambda: "▀" in screen_text(pilot), "a face")
+        await pilot.press("slash", *"quent", "enter")
+        await until(pilot, lambda: "Immich does not know this person yet" in screen_text(pilot), "the words")
+        await until(pilot, lambda: "▀" not in screen_text(pilot), "no face")
+        assert "to come" in screen_text(pilot)
+        await asyncio.sleep(2 * FACE_PAUSE_SECONDS)
+        assert cast("PeopleScreen", pilot.app.screen).face._request is None
 
 
 async def test_somebody_who_seems_to_be_two_people_is_one_by_a_key_and_that_is_undone() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.driving import current, driving, loaded, screen_text, shows, until
+from tests.tui.driving import answerable, current, driving, loaded, screen_text, shows, until
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
 from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
@@ -260,3 +260,17 @@ async def test_a_new_person_is_offered_only_when_the_others_are_known() -> None:
             server.fake.held_back = ""
             await until(pilot, lambda: "Sarah" in screen_text(pilot), "the people")
     assert server.fake.sidecar.created == []
+
+
+async def test_who_is_named_by_a_decision_on_its_way_is_offered_once_it_is_answered() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            server.fake.held_back = "/approve"
+            await pilot.press("N", *"Quentin", "enter")
+            await until(pilot, lambda: server.fake.waiting and len(screen.desk.queue) == 19, "the decision")
+            await answerable(pilot)
+            await pilot.press("P", *"quen")
+            await until(pilot, lambda: "new person “quen”" in screen_text(pilot), "the people before")
+            server.fake.held_back = ""
+            await until(pilot, lambda: "Quentin" in screen_text(pilot), "who was just named")

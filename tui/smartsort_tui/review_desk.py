@@ -219,6 +219,13 @@ class Desk:
         with suppress(ApiProblem):
             self.queue.replace(await self.load_item(item))
 
+    async def answers(self) -> bool:
+        """Wait for the answers to the decisions on their way. Return False when there are none."""
+        waiting = [sent for sent in self._sent if not sent.answered.is_set()]
+        for sent in waiting:
+            await sent.answered.wait()
+        return bool(waiting)
+
     def _forget(self, sent: Sent) -> None:
         if sent in self._sent:
             self._sent.remove(sent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from smartsort.actions.values import AmbiguousName, PersonSelector, UnknownPerson
@@ -68,11 +68,9 @@ def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger)
         raise UnknownPerson(
             f"{choice.name!r} is no name. Give 1 to {LONGEST_NAME} printable characters, or a person's id"
         )
-    same = called(name, known or ())
-    exactly = any(spelled(person.name) == spelled(name) for person in same)
-    if choice.create and not exactly and name != folder_name(name):
-        return TargetPerson(name, create=True)  # it only has the folder form of another name
+    same = _meant(name, known or (), create=choice.create)
     if len(same) > 1:
+        exactly = spelled(same[0].name) == spelled(name)
         ids = {person.id: person.name for person in same}
         listed = ", ".join(f"{person.name} ({person.id})" for person in same)
         what = f"are called {name}" if exactly else f"have the folder name {folder_name(name)}"
@@ -85,6 +83,19 @@ def _one(choice: PersonSelector, known: Sequence[Person] | None, ledger: Ledger)
         # Without a face to show, only smartsort knows the person.
         return TargetPerson(name)
     raise UnknownPerson(f"Immich has no person called {name}. Check the spelling, or ask for a new person")
+
+
+def _meant(name: str, known: Sequence[Person], *, create: bool) -> list[Person]:
+    """Return those whom a name means. A new one (`create`) may have the folder form of another's name."""
+    same = called(name, known)
+    is_new = create and name != folder_name(name)
+    return [p for p in same if spelled(p.name) == spelled(name)] if is_new else same
+
+
+def people_to_come(names: Iterable[str], known: Sequence[Person]) -> list[Person]:
+    """Return somebody for each name that means none of the people whom Immich lists."""
+    new = {spelled(name): name for name in names if not _meant(name, known, create=True)}
+    return [Person.to_come(name) for name in new.values()]
 
 
 def _by_id(person_id: str, name: str, known: Sequence[Person] | None) -> TargetPerson:

@@ -15,6 +15,7 @@ _JOHN = {
     "folder": "john_doe",
     "hidden": False,
     "favourite": False,
+    "to_come": False,
     "listed": "whitelist",
     "photos": 85,
     "mixed": [],

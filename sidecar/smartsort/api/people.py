@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from smartsort.actions.person_resolver import people_to_come
 from smartsort.api.guard import BASE
 from smartsort.api.pictures import answer
 from smartsort.api.problems import GUARDED, Answers, answers
@@ -14,7 +15,7 @@ from smartsort.api.schemas.people import OnePerson, PersonView
 from smartsort.api.security import Reviewer
 from smartsort.api.serving import Ctx
 from smartsort.api.views import person_view
-from smartsort.core.model import Person
+from smartsort.core.model import Person, name_to_come
 from smartsort.core.templates import PERSON
 from smartsort.ledger import embeddings, statistics
 
@@ -41,13 +42,15 @@ async def people(
     named: Annotated[bool, Query(description="False: unnamed people, too.")] = True,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> list[PersonView]:
-    """List Immich's people.
+    """List Immich's people, and those who were named here and whom Immich does not list yet.
 
     Those with the most filed photos come first.
     """
     sidecar = ctx.sidecar
-    found = await sidecar.people.refresh(_AGE_SECONDS)
+    # Asked first: whom Immich hears of in between is listed twice otherwise, or not at all.
     counts = await sidecar.context.ledger.aread(statistics.filed_by_person)
+    known = await sidecar.people.refresh(_AGE_SECONDS)
+    found = [*known, *people_to_come(filter(None, map(name_to_come, counts)), known)]
     policy, wanted = sidecar.runtime_settings.policy(), _plain(search)
     matching = [p for p in found if (p.name or not named) and wanted in _plain(p.name)]
     matching.sort(key=lambda p: (-counts.get(p.id, 0), not p.name, _plain(p.name), p.id))

@@ -15,7 +15,7 @@ from smartsort.api.schemas.history import EventView
 from smartsort.api.schemas.people import FaceView, PersonView, SuggestionView
 from smartsort.api.schemas.review import ReasonView
 from smartsort.api.schemas.state import HealthIssueView, PhotoInProgress
-from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion
+from smartsort.core.model import Evidence, Face, Person, Reason, State, Suggestion, name_to_come
 from smartsort.core.naming import folder_name
 from smartsort.core.policy import Policy
 from smartsort.core.suggestion import accepted, assigned, nearest, suggestions
@@ -58,6 +58,7 @@ def person_view(
         folder=(folder or folder_name(person.name)) if person.name else "",
         hidden=person.hidden,
         favourite=person.favourite,
+        to_come=bool(name_to_come(person.id)),
         listed=listed,
         photos=photos,
     )

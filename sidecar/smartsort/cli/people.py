@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--search", default="", metavar="TEXT", help="Only people whose name contains TEXT.")
 @json_option
 def list_people(sidecar: Sidecar, *, search: str, as_json: bool) -> None:
-    """List the people with a name in Immich, those with most photos first."""
+    """List the people with a name, those with most photos first."""
     found: Any = sidecar.ask("GET", "/people", search=search)
     if as_json:
         print_json(found)

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlite_utils import Database
 
 from smartsort.core.event_kinds import REJECTIONS, EventKind, stored
-from smartsort.core.model import IN_PROGRESS, Category
+from smartsort.core.model import IN_PROGRESS, Category, Person
 from smartsort.core.naming import folder_name
 from smartsort.ledger import events, key_value, photos
 from smartsort.ledger.database import Ledger
@@ -333,9 +333,29 @@ _FILED_BY_PERSON = (
 )
 
 
+# Filed under a name, a name on its way to Immich that was not taken back, and a face locked to a name.
+_TO_COME = """
+    SELECT id, sum(filed) FROM (
+        SELECT :to_come || person_name AS id, count(*) AS filed FROM photos INDEXED BY idx_photos_filed
+        WHERE state = 'filed' AND person_id IS NULL AND person_name IS NOT NULL GROUP BY person_name
+        UNION ALL SELECT :to_come || json_extract(data, '$.name'), 0 FROM outbox AS o
+        WHERE kind = 'assign_face' AND json_extract(data, '$.create') AND NOT EXISTS (
+            SELECT 1 FROM outbox AS back WHERE back.photo_id = o.photo_id AND back.kind = 'reassign_face'
+            AND json_extract(back.data, '$.act') = json_extract(o.data, '$.act'))
+        UNION ALL SELECT person_id, 0 FROM face_marks WHERE person_id GLOB :to_come || '*')
+    GROUP BY id"""
+
+
 def filed_by_person(db: Database) -> dict[str, int]:
-    """Return photos filed now, by the id of the (first) person they are filed under."""
-    return {str(person_id): int(count) for person_id, count in db.conn.execute(_FILED_BY_PERSON)}
+    """Return photos filed now, by the id of the (first) person they are filed under.
+
+    A name without an id has that of `Person.to_come`, with 0 photos where only faces have the name.
+    """
+    rows = (
+        *db.conn.execute(_FILED_BY_PERSON),
+        *db.conn.execute(_TO_COME, {"to_come": Person.to_come("").id}),
+    )
+    return {str(person_id): int(count) for person_id, count in rows}
 
 
 def oldest_in_progress(db: Database, states: Iterable[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import { address, get, patch, post } from "./api.js";
 import { button, dialog, h, name, redraw, toast } from "./dom.js";
 import { undo } from "./undo.js";
-import { image } from "./picture.js";
+import { portrait } from "./picture.js";
 
 export function people(root, app) {
   const field = h("input", { type: "search", placeholder: "Search", "aria-label": "Search people", maxLength: 300, dir: "auto" });
@@ -26,7 +26,7 @@ export function people(root, app) {
       [["", "on no list"], ["whitelist", "wanted"], ["blacklist", "unwanted"]].map(([value, text]) => h("option", { value, selected: value === (person.listed || "") }, text)));
     choice.addEventListener("change", () => change(person, choice));
     // Who has not changed keeps the card: a list may be open on it.
-    return h(person.mixed.length ? "li.mixed" : "li", { id: `person-${person.id}`, "data-is": JSON.stringify(person) }, image(`people/${person.id}/thumbnail`), name(person.name), h("small", `${(person.photos || 0).toLocaleString()} photos`), choice,
+    return h(person.mixed.length ? "li.mixed" : "li", { id: `person-${person.id}`, "data-is": JSON.stringify(person) }, portrait(person), name(person.name), h("small", `${(person.photos || 0).toLocaleString()} photos`), choice,
       person.mixed.length ? button("Two people?", () => ask(person), { kind: "bad", label: `Is ${person.name} two people?` }) : null);
   }
 

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { digits, h, modal, name } from "./dom.js";
-import { image } from "./picture.js";
+import { portrait } from "./picture.js";
 
 /** Ask for a person. Gives `{id, name}`, `{name, create: true}` for a new one, or null when nothing is chosen. */
 export async function pickPerson(title) {
@@ -40,14 +40,12 @@ export async function pickPerson(title) {
       return false;
     }
     if (number !== latest) return false;
-    const exact = people.some((person) => person.name.toLowerCase() === search.toLowerCase());
-    options = people.map((person) => ({ id: person.id, name: person.name, photos: person.photos }));
-    if (search && !exact) options.push({ name: search, create: true });
+    options = people;
+    if (search && !people.some((person) => person.name.toLowerCase() === search.toLowerCase())) people.push({ name: search, create: true, to_come: true });
     if (shownFor !== search || at >= options.length) at = 0;
     shownFor = search;
     list.replaceChildren(...options.map((option, index) => h("li", { role: "option", id: `option-${index}`, "aria-selected": "false", onclick: () => take(option) },
-      option.create ? h("span.plus", { "aria-hidden": "true" }, "+") : image(`people/${option.id}/thumbnail`),
-      h("span.name", option.create ? "New person: " : null, name(option.name)), option.photos ? h("small", `${digits(option.photos)} photos`) : null)));
+      portrait(option), h("span.name", option.create ? "New person: " : null, name(option.name)), option.photos ? h("small", `${digits(option.photos)} photos`) : null)));
     if (!options.length) list.replaceChildren(h("li.nothing", "Immich knows no one by this name."));
     mark();
     return true;

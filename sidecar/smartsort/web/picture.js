@@ -42,6 +42,9 @@ export function crop(item, face) {
 /** A picture that is fetched once it comes into sight. */
 export const image = (path, alt = "") => h("img", { src: address(path), alt, loading: "lazy" });
 
+/** A person's face, or a plus. */
+export const portrait = (person) => (person.to_come ? h("span.plus", { "aria-hidden": "true" }, "+") : image(`people/${person.id}/thumbnail`));
+
 /** Fetch pictures before they are needed. */
 export function preload(items) {
   for (const item of items) new Image().src = address(`review/items/${item.id}/preview`);

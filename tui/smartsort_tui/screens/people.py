@@ -39,7 +39,7 @@ class PeopleList(ItemList[PersonView]):
             None: (" ", "row--plain"),
         }[person.listed]
         photos = wording.count(person.photos, "photo") if person.photos else ""
-        listed: str = person.listed or ""
+        listed: str = "to come" if person.to_come else person.listed or ""
         if person.mixed:
             sign, style, listed = "!", "row--bad", "two people"
         return [
@@ -179,7 +179,7 @@ class PeopleScreen(AreaScreen):
         if not self.is_mounted:
             return
         client = self.smartsort.client
-        request = Request((client.person_thumbnail(person.id),))
+        request = None if person.to_come else Request((client.person_thumbnail(person.id),))
         if person.mixed:
             request = Request((client.mixed_picture(person.id),), caption="one, and in frames the other")
         self.face.show(request)
@@ -276,6 +276,8 @@ def person_text(person: PersonView) -> Content:
         None: "on neither list",
     }[person.listed]
     lines = [Content.styled(wording.shown(person.name), "bold"), Content(listed)]
+    if person.to_come:
+        lines.append(Content("Immich does not know this person yet."))
     if person.mixed:
         one, other = person.mixed
         text = f"The faces under this name look like two people's: {one} like one, {other} like the other."

@@ -304,8 +304,10 @@ class ReviewScreen(MarkingView):
         self._decide(row, approve_as(choices, face))
 
     async def _load_people(self, picker: Any) -> None:
-        if (people := await picker.load(self)) is not None:
+        while (people := await picker.load(self)) is not None:
             self.desk.people = people
+            if not await self.desk.answers():
+                return  # else whom they named is listed now
 
     def action_face(self) -> None:
         item = self._shown

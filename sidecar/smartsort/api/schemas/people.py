@@ -10,13 +10,14 @@ from smartsort.api.schemas.base import VISIBLE, ListedName, RequestModel, Respon
 
 
 class PersonView(ResponseModel):
-    """A person of Immich."""
+    """A person of Immich, or with `to_come` one whom Immich does not list yet: the id stands for the name."""
 
     id: str
     name: str
     folder: str = ""
     hidden: bool = False
     favourite: bool = False
+    to_come: bool = False
     listed: Literal["whitelist", "blacklist"] | None = None
     photos: int | None = None
     """Photos smartsort has filed under this person."""
@@ -74,7 +75,7 @@ class PersonChoice(RequestModel):
         ]
     )
 
-    id: str | None = Field(default=None, max_length=100)
+    id: str | None = Field(default=None, max_length=310)
     name: str | None = Field(default=None, max_length=300)
     create: StrictBool = False
 

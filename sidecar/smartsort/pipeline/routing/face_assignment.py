@@ -99,6 +99,8 @@ class FaceAssigner:
                 raise NotYetError(f"{data['name']} is no longer in Immich and is made again") from None
             raise
         self._context.checkpoint("assign_face:assigned")
+        if all(person.id != data["person"] for person in self._people.known):
+            self._people.expire()  # Immich lists nobody without a face, so it lists them from now on
         assigned = {k: data[k] for k in ("act", "person", "name")} | chosen
         await self._done(
             message,
@@ -147,7 +149,6 @@ class FaceAssigner:
             return None
         person = await self._context.server.create_person(name)
         await self._context.ledger.awrite(lambda db: key_value.put(db, _memory(name), person.id))
-        self._people.expire()
         return person.id
 
     # --- and loses it ------------------------------------------------------------------------
