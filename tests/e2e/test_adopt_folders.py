@@ -271,6 +271,9 @@ def test_the_command_shows_asks_and_follows(live, tmp_path, pictures) -> None:
 
     looked = run("--dry-run")
     assert "1 person matched, 0 new, 1 uncertain. 1 photo would come in." in looked.output
+    assert (
+        "that upload gets the person of the folder. How many these are is not counted here" in looked.output
+    )
     assert "--yes" in run().output  # there is nobody to ask
     assert run("--map", "jon").exit_code == 2
     done = run("--yes", "--map", "jon=John Doe")

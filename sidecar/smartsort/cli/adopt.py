@@ -125,7 +125,8 @@ def _show(found: dict[str, Any]) -> None:
     if found["photos"]:
         click.echo(
             "What smartsort or Immich has already stays where it is, and comes in no second time. If Immich "
-            "has it as an upload, that upload gets the person of the folder."
+            "has it as an upload, that upload gets the person of the folder. How many these are is not "
+            "counted here: the preview does not read the files."
         )
     if found["downloads"] is not None:
         click.echo(

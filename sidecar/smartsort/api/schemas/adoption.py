@@ -93,7 +93,8 @@ class AdoptionPreview(ResponseModel):
     photos: Count
     """Pictures and videos that would come in, as far as neither smartsort nor Immich has them already.
 
-    An upload of Immich with the same bytes gets the person of the folder. The file stays where it is."""
+    An upload of Immich with the same bytes gets the person of the folder. The file stays where it is.
+    The preview does not read the files, so it does not count these."""
     adopted_before: Count
     """Pictures and videos that are adopted already."""
     linked: Count
