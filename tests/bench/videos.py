@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -37,14 +37,14 @@ from tests.bench.sidecar import demo_server, most_mb
 from tests.bench.startup import environment_of, installed
 from tests.films import Cast, Film
 
-from smartsort.confidence.films import identified, watched
+from smartsort.confidence.films import compared, watched
 from smartsort.confidence.service import FaceService, Seen
 from smartsort.confidence.service import _seen as parsed
 from smartsort.core import model, similarity
 from smartsort.core.decision import decide
 from smartsort.core.model import Evidence, Face, Outcome, Person
 from smartsort.core.policy import Policy
-from smartsort.core.similarity import Likeness, Vector
+from smartsort.core.similarity import Likeness
 from smartsort.files.decoders import Decoders
 from smartsort.files.frames import Frames, frames
 from smartsort.files.resources import Budget
@@ -149,23 +149,11 @@ def judged(story: Story, found: Frames, likenesses: Sequence[Likeness]) -> Judge
     if found.problem:
         return Judged(story, Evidence(film=model.Film(broken=found.problem)), Evidence())
     seen = asyncio.run(watched(cast("Any", _Faces()), 1, found.frames))
-    closest = {i: similarity.closest(vector, likenesses, 5) for i, vector in seen.vectors.items()}
-    film, suggestions = identified(Evidence(), seen.film, closest)
-    evidence = Evidence(
-        film=film, suggestions=suggestions, confidence=_sure(film.faces, seen.vectors, likenesses)
+    film, suggestions, sure = compared(
+        Evidence(), seen.film, seen.vectors, likenesses, assigned=(), mistaken=lambda _: ()
     )
+    evidence = Evidence(film=film, suggestions=suggestions, confidence=sure)
     return Judged(story, evidence, _poster(found.frames[0].picture, likenesses))
-
-
-def _sure(
-    faces: Sequence[model.FilmFace], vectors: Mapping[str, Vector], likenesses: Sequence[Likeness]
-) -> dict[str, model.Confidence]:
-    own = {likeness.person.id: likeness for likeness in likenesses}
-    return {
-        one.face.id: similarity.confidence(vectors[one.face.id], own[one.face.person.id], likenesses)
-        for one in faces
-        if one.face.person is not None
-    }
 
 
 def _poster(picture: bytes, likenesses: Sequence[Likeness]) -> Evidence:

@@ -15,6 +15,7 @@ from tests.live_sidecar import BASE, live_sidecar
 
 from smartsort.confidence import films as confidence_films
 from smartsort.confidence.judge import Measure
+from smartsort.core import similarity
 from smartsort.core.model import FaceMark, Film, MarkKind, State
 from smartsort.core.wording import sentence
 from smartsort.demo.samples import FAMILY, make_samples
@@ -232,7 +233,7 @@ def test_nothing_waits_while_a_video_is_held_against_others_and_its_faces_agains
     tmp_path, monkeypatch
 ):
     """Neither the ledger's one writer nor the event loop, on which photos depend."""
-    compared, parted = picture_hashes.videos_in_common, confidence_films.tracks
+    compared = picture_hashes.videos_in_common
     done = []
 
     def comparing(*asked):
@@ -243,20 +244,27 @@ def test_nothing_waits_while_a_video_is_held_against_others_and_its_faces_agains
         done.append("compared")
         return compared(*asked)
 
-    def parting(views):
-        with pytest.raises(RuntimeError, match="no running event loop"):
-            asyncio.get_running_loop()
-        done.append("parted")
-        return parted(views)
+    def beside_the_loop(name, work):
+        def working(*asked):
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            done.append(name)
+            return work(*asked)
+
+        return working
 
     monkeypatch.setattr(picture_hashes, "videos_in_common", comparing)
-    monkeypatch.setattr(confidence_films, "tracks", parting)
+    for name in ("tracks", "closest", "confidence"):
+        work = getattr(confidence_films, name, None) or getattr(similarity, name)
+        for module in (confidence_films, similarity):
+            monkeypatch.setattr(module, name, beside_the_loop(name, work), raising=False)
     with live_sidecar(
         tmp_path / "root", machine_learning=True, settings={"deduplication.near_duplicates": True}
     ) as live:
         film(live, "whole.mp4", Scene(2, (JOHN,)))
         live.wait_for(lambda: live.all_sorted(1), "it to be sorted")
-        assert done == ["parted", "written", "compared"]
+        assert done[:3] == ["tracks", "written", "compared"]
+        assert set(done[3:]) == {"closest", "confidence"}
 
 
 def test_a_video_that_was_not_looked_at_is_not_placed_and_photos_are(tmp_path):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from smartsort.confidence.faces import Faces
 from smartsort.confidence.service import Seen
-from smartsort.core.model import Evidence, Face, Film, FilmFace, Person, Sighting, Suggestion
-from smartsort.core.similarity import SAME_PERSON, Vector, cosine
+from smartsort.core.model import Confidence, Evidence, Face, Film, FilmFace, Person, Sighting, Suggestion
+from smartsort.core.similarity import SAME_PERSON, Likeness, Vector, closest, confidence, cosine
 from smartsort.core.tracks import ALIKE, Track, View, tracks
 from smartsort.files.frames import Frame
+
+SUGGESTED = 5
+"""People remembered for a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,31 @@ def with_poster(film: Film, vectors: Mapping[str, Vector], shown: Mapping[str, V
     return replace(film, faces=tuple(replace(f, poster=chosen.get(f.face.id)) for f in film.faces))
 
 
-def identified(
+def compared(
+    evidence: Evidence,
+    film: Film,
+    vectors: Mapping[str, Vector],
+    likenesses: Sequence[Likeness],
+    *,
+    assigned: Iterable[Likeness],
+    mistaken: Callable[[Person], Collection[str]],
+) -> tuple[Film, dict[str, tuple[Suggestion, ...]], dict[str, Confidence]]:
+    """Hold all faces against everybody: the film, whom the others might be, and how sure each person is.
+
+    `assigned` are those whom Immich has given a face to, with or without a gallery.
+    """
+    near = {face_id: closest(vector, likenesses, SUGGESTED) for face_id, vector in vectors.items()}
+    film, suggestions = _identified(evidence, film, near)
+    own = {one.person.id: one for one in (*assigned, *likenesses)}
+    found = {
+        one.face.id: confidence(vectors[one.face.id], own[person.id], likenesses, mistaken(person))
+        for one in film.faces
+        if (person := one.face.person) is not None and person.name
+    }
+    return film, suggestions, found
+
+
+def _identified(
     evidence: Evidence, film: Film, closest: Mapping[str, Sequence[Suggestion]]
 ) -> tuple[Film, dict[str, tuple[Suggestion, ...]]]:
     """Return the film with everybody's person, and the suggestions for those who have none.
