@@ -4,11 +4,13 @@ import json
 import logging
 import os
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from smartsort import __version__
 from smartsort.cli import common
+from smartsort.cli.logged import MOST
 from smartsort.cli.main import COMMANDS, cli, main
 
 
@@ -131,6 +133,22 @@ def test_an_error_in_the_log_tells_no_values_of_variables(capsys, logging_as_bef
     said = capsys.readouterr().err
     assert "ValueError" in said
     assert secret not in said
+
+
+def test_the_log_of_a_command_ends_with_it(logging_as_before):
+    """What threads log after that would meet a stream that is closed."""
+    before = logging_as_before.handlers[:], logging_as_before.level
+
+    @click.command()
+    def command():
+        common.configure_logging("info", "text")
+        for _ in range(MOST + 3):
+            logging.getLogger("smartsort.x").warning("again")
+
+    said = CliRunner().invoke(command).stderr
+    assert (logging_as_before.handlers, logging_as_before.level) == before
+    assert said.count("again") == MOST + 1
+    assert "(repeated 3 times)" in said
 
 
 def test_a_request_is_not_worth_a_line_of_the_log(capsys, logging_as_before):

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +66,7 @@ def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMappin
 
 
 def configure_logging(level: str, form: str) -> None:
-    """Log to standard error, as text for people or as one JSON object a line."""
+    """Log to standard error, as text for people or as one JSON object a line, until the command has ended."""
     with _missing("rich"):
         # structlog would load rich for tracebacks with all local variables, and one of them may be a token.
         import structlog
@@ -91,6 +92,11 @@ def configure_logging(level: str, form: str) -> None:
         )
     )
     root = logging.getLogger()
+    if (command := click.get_current_context(silent=True)) is not None:
+        # Its stream may be closed then. The last of these comes first.
+        command.call_on_close(handler.close)
+        command.call_on_close(partial(root.setLevel, root.level))
+        command.call_on_close(partial(root.handlers.__setitem__, slice(None), root.handlers[:]))
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # One line a request would bury everything else.
