@@ -16,9 +16,13 @@ from tests.tui.pseudo_terminal import ESCAPE, PseudoTerminal, terminal
 from tests.tui.sample.sidecar import SampleSidecar, near_miss_offers
 from textual import events
 
+from smartsort.api.guard import BASE
+from smartsort.api.schemas.strangers import StrangerFace, StrangerGroup, Strangers
 from smartsort_tui import keyboard
+from smartsort_tui.api import Client
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.preview import Preview
+from smartsort_tui.terminal import Images
 from smartsort_tui.widgets.queue_list import QueueList
 
 # A busy machine may be as slow as it likes with each of so many bursts.
@@ -274,3 +278,75 @@ async def test_who_is_named_by_a_decision_on_its_way_is_offered_once_it_is_answe
             await until(pilot, lambda: "new person “quen”" in screen_text(pilot), "the people before")
             server.fake.held_back = ""
             await until(pilot, lambda: "Quentin" in screen_text(pilot), "who was just named")
+
+
+STRANGERS = Strangers(
+    groups=[
+        StrangerGroup(
+            id="one", faces=[StrangerFace(id="a", photo_id=20)], sheet=f"{BASE}/review/near-misses/one/sheet"
+        )
+    ]
+)
+
+
+async def _strangers(_: Client) -> Strangers:
+    return STRANGERS
+
+
+@pytest.mark.parametrize(
+    ("area", "keys", "path"),
+    [
+        ("t", ("m", "i", "enter"), "/sheet"),
+        ("l", ("a", "enter"), "/sheet"),
+        ("l", ("j", "enter"), "/preview"),
+        ("c", ("enter",), "/preview"),
+    ],
+)
+async def test_no_key_decides_about_a_picture_that_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, area: str, keys: tuple[str, ...], path: str
+) -> None:
+    monkeypatch.setattr(Client, "strangers", _strangers)
+    with running(SampleSidecar(40)) as server:
+        sidecar = server.fake.sidecar
+        async with driving(url=server.url, images="halfblocks", size=(120, 40)) as pilot:
+            await loaded(pilot)
+            waiting, unchecked = list(sidecar.pending), list(sidecar.unchecked)
+
+            def is_decided() -> bool:
+                is_asked = isinstance(pilot.app.screen, PersonPicker)
+                return is_asked or [*sidecar.pending, *sidecar.unchecked] != [*waiting, *unchecked]
+
+            server.fake.held_back = path
+            await pilot.press(area)
+            for key in keys:
+                await until(pilot, lambda: pilot.app.screen.sight.is_awaited, "a picture to come")  # type: ignore[attr-defined]
+                await pilot.press(key)
+                if key != "j":
+                    await until(pilot, lambda: "look first: " in screen_text(pilot), "the words")
+                    assert "is on its way" in screen_text(pilot)
+                    pilot.app.screen.say("")  # type: ignore[attr-defined]
+            assert not is_decided()
+            server.fake.held_back = ""
+            await until(pilot, lambda: not pilot.app.screen.sight.is_awaited, "the picture")  # type: ignore[attr-defined]
+            await answerable(pilot)
+            await pilot.press("enter")
+            await until(pilot, is_decided, "the decision")
+
+
+@pytest.mark.parametrize("images", ["none", "halfblocks"])
+async def test_without_a_picture_the_words_are_decided_about(
+    monkeypatch: pytest.MonkeyPatch, images: Images
+) -> None:
+    """A terminal without pictures, and a picture that does not come."""
+    monkeypatch.setattr(Client, "strangers", _strangers)
+    with running(SampleSidecar(40)) as server:
+        server.fake.fail_paths = {"/sheet"}
+        async with driving(url=server.url, images=images) as pilot:
+            await loaded(pilot)
+            await pilot.press("t")
+            await until(pilot, lambda: "1 photo of probably" in screen_text(pilot), "the group")
+            if images != "none":
+                await until(pilot, lambda: "picture did not come" in screen_text(pilot), "the words")
+            await answerable(pilot)
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(pilot.app.screen, PersonPicker), "the picker")

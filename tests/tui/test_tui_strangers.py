@@ -113,6 +113,7 @@ async def test_all_strangers_are_named_with_two_keys_and_a_name_each(
             # Whoever is faster than what is shown is asked once more.
             with monkeypatch.context() as patched:
                 patched.setattr(dialogs, "AHEAD_SECONDS", 600)
+                await answerable(pilot)
                 await pilot.press("enter")
                 await asked(pilot, PersonPicker, "the picker")
                 await pilot.press(*"Uwe")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -191,16 +192,26 @@ class Sight:
         self._keyboard = keyboard
         self._what: object = None
         self._since = 0.0
+        self.is_awaited = False
+        """Whether the picture of it is on its way. No key can be meant for it before."""
 
     def shows(self, what: object) -> None:
         """Another photo or person stands there now, None for nothing to decide about."""
-        if what == self._what:
-            return
-        by_itself = None not in (what, self._what) and not self._keyboard.is_at_work
-        self._since = monotonic() + (REACTION_SECONDS if by_itself else 0.0)
-        self._what = what
+        if what != self._what:
+            self._comes(by_itself=None not in (what, self._what))
+            self._what = what
+
+    def awaits(self, is_awaited: bool) -> None:
+        """Have keys count from when the picture is there, or words of why there is none."""
+        if is_awaited != self.is_awaited:
+            self.is_awaited = is_awaited
+            self._comes(by_itself=True)
+
+    def _comes(self, *, by_itself: bool) -> None:
+        pause = REACTION_SECONDS if by_itself and not self._keyboard.is_at_work else 0.0
+        self._since = inf if self.is_awaited else monotonic() + pause
 
     @property
     def is_seen(self) -> bool:
         """Whether the key at work can be meant for it."""
-        return self._keyboard.has_seen(self._since)
+        return not self.is_awaited and self._keyboard.has_seen(self._since)

@@ -24,6 +24,7 @@ from smartsort_tui.widgets.row_list import RowList
 if TYPE_CHECKING:
     from smartsort.api.schemas.history import EventView
     from smartsort.api.schemas.state import Status
+    from smartsort_tui.keyboard import Sight
 
 AnswerT = TypeVar("AnswerT")
 SMALLEST = (40, 12)
@@ -93,6 +94,8 @@ class AreaScreen(Front[None]):
         Binding("ctrl+r,f9", "reload", "Reload", show=False, id="area.reload"),
     ]
 
+    sight: Sight
+    """What a key would decide about, where one does."""
     _told: str | None = None
     """What of the connection was said last: that it is lost, or why it is refused."""
     _place = ""
@@ -154,6 +157,13 @@ class AreaScreen(Front[None]):
             if active.binding.id == name:
                 return self.app.get_key_display(active.binding)
         return "?"
+
+    def has_seen(self, what: str = "this") -> bool:
+        """Return whether a key can be meant for what stands there. Says so if not."""
+        if not self.sight.is_seen:
+            how = "is on its way" if self.sight.is_awaited else "has only just come"
+            self.say(f"look first: {what} {how}. Nothing is decided", "warn")
+        return self.sight.is_seen
 
     # --- to be said by the areas ------------------------------------------------------------
 

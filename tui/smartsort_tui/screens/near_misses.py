@@ -92,7 +92,10 @@ class NearMissScreen(OfferingArea):
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = NearRows()
         self.picture = PicturePane(
-            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="near-picture"
+            self.smartsort.terminal,
+            PictureSource(self.smartsort.fetch_picture),
+            id="near-picture",
+            sight=self.sight,
         )
         self.words = TextPane(id="near-words")
         yield Static("Near misses", classes="pane-title")
@@ -202,9 +205,9 @@ class NearMissScreen(OfferingArea):
         if row is None:
             return
         chosen = self._chosen(row.person)
-        if not self.sight.is_seen:
-            self.say("look first: this has only just come. Nothing is decided", "warn")
-        elif self.smartsort.link.state in ("lost", "refused"):
+        if not self.has_seen():
+            return
+        if self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be decided now", "bad")
         elif not chosen:
             self.say("all are crossed out", "warn")

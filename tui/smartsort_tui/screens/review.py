@@ -128,12 +128,7 @@ class ReviewScreen(MarkingView):
     def _row_seen(self) -> QueueItem | None:
         """The row a key decides about, None, and words, when another one stood there as it was pressed."""
         row = self._row()
-        if row is not None and not self.sight.is_seen:
-            self.say(
-                f"look first: {wording.cut(row.filename, 40)} has only just come. Nothing is decided", "warn"
-            )
-            return None
-        return row
+        return row if row is not None and self.has_seen(wording.cut(row.filename, 40)) else None
 
     def _decide(self, row: QueueItem, decision: Decision) -> None:
         """Take the item out at once and send the decision. If it is refused, the item comes back marked."""

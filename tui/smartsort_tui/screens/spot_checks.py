@@ -100,7 +100,10 @@ class SpotCheckScreen(AreaScreen):
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = CheckRows(self.smartsort.clock)
         self.picture = PicturePane(
-            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="check-picture"
+            self.smartsort.terminal,
+            PictureSource(self.smartsort.fetch_picture),
+            id="check-picture",
+            sight=self.sight,
         )
         self.words = TextPane(id="check-words")
         yield Static("Spot checks", classes="pane-title", id="check-result")
@@ -173,10 +176,7 @@ class SpotCheckScreen(AreaScreen):
     def _check_seen(self) -> SpotCheck | None:
         """The filing a key answers for, None, and words, when another one stood there as it was pressed."""
         check = self.rows.current
-        if check is not None and not self.sight.is_seen:
-            self.say(f"look first: {wording.cut(check.filename, 40)} has only just come", "warn")
-            return None
-        return check
+        return check if check is not None and self.has_seen(wording.cut(check.filename, 40)) else None
 
     def action_confirm(self) -> None:
         if (check := self._check_seen()) is not None:

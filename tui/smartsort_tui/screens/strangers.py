@@ -125,7 +125,10 @@ class StrangersScreen(OfferingArea):
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = GroupRows()
         self.sheet = PicturePane(
-            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="group-sheet"
+            self.smartsort.terminal,
+            PictureSource(self.smartsort.fetch_picture),
+            id="group-sheet",
+            sight=self.sight,
         )
         yield Static("Strangers", classes="pane-title")
         yield OfferBar(id="offers")
@@ -208,7 +211,7 @@ class StrangersScreen(OfferingArea):
         self.action_name()
 
     def action_name(self, is_certain: bool = False) -> None:
-        if (group := self.rows.current) is not None and self.sight.is_seen:
+        if (group := self.rows.current) is not None and self.has_seen():
             work(self, "dialog", self._name_faces, self._chosen(group), is_certain=is_certain)
 
     async def _name_faces(self, chosen: list[StrangerGroup], *, is_certain: bool) -> None:
@@ -234,7 +237,7 @@ class StrangersScreen(OfferingArea):
             await self._decide("name", named(choices[0]), question, picker.agreed)
 
     def action_mark(self, kind: Any) -> None:
-        if (group := self.rows.current) is not None and self.sight.is_seen:
+        if (group := self.rows.current) is not None and self.has_seen():
             faces = _faces(self._chosen(group), self._left_out)
             asked = MarkFaces(faces=faces, kind=kind, dry_run=True)
             work(self, "question", self._decide, "mark", asked, f"Say for good that they {MARKED[kind]}?")
@@ -259,7 +262,7 @@ class StrangersScreen(OfferingArea):
 
     def _regroup(self, asked: MarkFaces, text: str) -> None:
         """Nothing moves, so it is done at once."""
-        if self.sight.is_seen:
+        if self.has_seen():
             work(self, "decisions", self._send, asked, text)
 
     def action_verdicts(self) -> None:
@@ -302,7 +305,7 @@ class StrangersScreen(OfferingArea):
             self._draw()
 
     def action_join(self) -> None:
-        if (group := self.rows.current) is not None:
+        if (group := self.rows.current) is not None and self.has_seen():
             self.rows.marked ^= {group.id}
             self.rows.refresh()
             self.rows.action_move(1)

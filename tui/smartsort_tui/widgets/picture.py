@@ -21,6 +21,7 @@ from smartsort_tui.background import ended, work
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
+    from smartsort_tui.keyboard import Sight
     from smartsort_tui.pictures import BoundedStore, Box, Frame
 
 # Bytes as they came. A preview has about 300 kB.
@@ -128,8 +129,17 @@ class PicturePane(Container):
     }
     """
 
-    def __init__(self, terminal: Terminal, source: PictureSource, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        terminal: Terminal,
+        source: PictureSource,
+        *,
+        id: str | None = None,  # noqa: A002
+        sight: Sight | None = None,
+    ) -> None:
+        """`sight`: no key counts while the picture is on its way."""
         super().__init__(id=id)
+        self._sight = sight
         self._terminal = terminal
         self._source = source
         self._request: Request | None = None
@@ -162,6 +172,7 @@ class PicturePane(Container):
             return
         frame = self._frame(request)
         if frame is None or self._shown == (request, frame):
+            self._awaits(False)
             return
         ready = self._store.get((request, frame))
         if ready is not None:
@@ -170,6 +181,7 @@ class PicturePane(Container):
             return
         self.waits += 1
         self._clear("…")
+        self._awaits(True)
         work(self, "picture", self._load, request, frame, latest_only=True)
 
     def prefetch(self, request: Request) -> None:
@@ -229,6 +241,7 @@ class PicturePane(Container):
 
     def _put(self, request: Request, frame: Frame, ready: Any) -> None:
         self._shown = (request, frame)
+        self._awaits(False)
         drawing = self.query_one(Drawing)
         if self._terminal.images == "halfblocks":
             drawing.draw(ready, request.caption)
@@ -247,6 +260,11 @@ class PicturePane(Container):
         self._shown = None
         self.remove_class("-graphics", "-captioned")
         self.query_one(Drawing).write(note)
+        self._awaits(False)
+
+    def _awaits(self, is_awaited: bool) -> None:
+        if self._sight is not None:
+            self._sight.awaits(is_awaited)
 
 
 def _graphics(terminal: Terminal) -> Widget:
