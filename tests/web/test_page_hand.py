@@ -157,6 +157,26 @@ def test_arrow_and_enter_typed_behind_a_name_mean_who_is_found(chromium: Browser
     finished(page)
 
 
+def test_whom_immich_does_not_know_yet_can_be_chosen_and_no_face_is_asked_for(
+    chromium: Browser, live: LiveSidecar
+) -> None:
+    page = opened(chromium, live)
+    one = live.client().get(f"{BASE}/people").json()[0]
+    new = {**one, "id": "new Quentin Q", "name": "Quentin Q", "to_come": True}
+    page.route("**/people?*", lambda route: route.fulfill(json=[new, one]))
+    faces: list[str] = []
+    page.on("request", lambda request: faces.append(request.url) if "new%20Quentin" in request.url else None)
+    press(page, "P")
+    expect(page.get_by_role("option").first).to_have_text(re.compile("Quentin Q"))
+    expect(page.get_by_role("option").first.locator(".plus")).to_be_visible()
+    page.route("**/approve", lambda route: route.abort())
+    with page.expect_request("**/approve") as approved:
+        page.keyboard.press("Enter")
+    assert approved.value.post_data_json["person"] == {"id": new["id"]}
+    assert faces == []
+    page.context.close()
+
+
 def test_an_explanation_belongs_to_the_photo_in_sight_and_comes_once(
     chromium: Browser, live: LiveSidecar
 ) -> None:
