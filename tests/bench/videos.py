@@ -150,7 +150,7 @@ def judged(story: Story, found: Frames, likenesses: Sequence[Likeness]) -> Judge
         return Judged(story, Evidence(film=model.Film(broken=found.problem)), Evidence())
     seen = asyncio.run(watched(cast("Any", _Faces()), 1, found.frames))
     film, suggestions, sure = compared(
-        Evidence(), seen.film, seen.vectors, likenesses, assigned=(), mistaken=lambda _: ()
+        Evidence(), seen.film, seen.vectors, likenesses, own=likenesses, mistaken=lambda _: ()
     )
     evidence = Evidence(film=film, suggestions=suggestions, confidence=sure)
     return Judged(story, evidence, _poster(found.frames[0].picture, likenesses))

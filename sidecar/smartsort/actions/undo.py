@@ -34,7 +34,7 @@ from smartsort.core.decision import UNDONE_PREFIX
 from smartsort.core.event_kinds import REJECTIONS, EventKind, stored
 from smartsort.core.model import AT_REST, Category, Decision, Evidence, Outcome, Person, State
 from smartsort.core.reasons import UNDONE_FILING
-from smartsort.ledger import arrangement, events, photos
+from smartsort.ledger import arrangement, events, photos, statistics
 from smartsort.ledger.arrangement import Arrangement
 from smartsort.ledger.records import Area, Event, Member, Name, Photo
 from smartsort.ledger.rows import select
@@ -79,22 +79,13 @@ def in_the_way(db: Database, event: Event) -> Event | None:
     What was taken back does not count, nor does the taking back of something that is later itself.
     """
     history = events.of_photo(db, event.photo_id or 0)
-    taken_back = _taken_back(reversed(history))
+    taken_back = statistics.taken_back(history)
     for later in history:
         if later.id <= event.id or later.kind not in ACTS or (later.undoes or 0) > event.id:
             continue
         if later.id not in taken_back:
             return later
     return None
-
-
-def _taken_back(newest_first: Iterable[Event]) -> set[int]:
-    """Return ids of the events that one of these takes back, what was taken back itself left out."""
-    found: set[int] = set()
-    for event in newest_first:
-        if event.undoes is not None and event.id not in found:
-            found.add(event.undoes)
-    return found
 
 
 _UNREAD: dict[str, Any] = {}
@@ -139,7 +130,7 @@ def said_since(db: Database, at: str) -> list[Event]:
 
 def _standing_alone(newest_first: Sequence[Event]) -> list[Event]:
     """Return those of the events that none of them takes back, and that take none of them back."""
-    ids, taken_back = {event.id for event in newest_first}, _taken_back(newest_first)
+    ids, taken_back = {event.id for event in newest_first}, statistics.taken_back(newest_first[::-1])
     return [e for e in newest_first if e.id not in taken_back and e.undoes not in ids]
 
 
@@ -317,7 +308,7 @@ def plan(db: Database, event: Event) -> Plan | ActionResult:
 def _given_back(db: Database, event: Event, photo: Photo) -> Plan | ActionResult:
     """Plan that an adopted photo leaves smartsort: every name goes, and the bytes stay in its folder."""
     own = (*_FILED, EventKind.REVIEWED, EventKind.SKIPPED, EventKind.RENAMED)
-    taken_back = _taken_back(reversed(events.of_photo(db, photo.id)))
+    taken_back = statistics.taken_back(events.of_photo(db, photo.id))
     acts = [e for e in events.of_photo(db, photo.id) if e.id > event.id and e.kind in ACTS]
     later = next((e for e in acts if e.kind not in own and e.undoes is None and e.id not in taken_back), None)
     if later is not None:

@@ -76,20 +76,22 @@ def compared(
     evidence: Evidence,
     film: Film,
     vectors: Mapping[str, Vector],
-    likenesses: Sequence[Likeness],
+    everybody: Sequence[Likeness],
     *,
-    assigned: Iterable[Likeness],
+    own: Iterable[Likeness],
     mistaken: Callable[[Person], Collection[str]],
 ) -> tuple[Film, dict[str, tuple[Suggestion, ...]], dict[str, Confidence]]:
     """Hold all faces against everybody: the film, whom the others might be, and how sure each person is.
 
-    `assigned` are those whom Immich has given a face to, with or without a gallery.
+    `own` are the galleries of those who may have a face of it, found here or given one by Immich.
     """
-    near = {face_id: closest(vector, likenesses, SUGGESTED) for face_id, vector in vectors.items()}
+    galleries = {one.person.id: one for one in own}
+    near = {face_id: closest(vector, everybody, SUGGESTED) for face_id, vector in vectors.items()}
     film, suggestions = _identified(evidence, film, near)
-    own = {one.person.id: one for one in (*assigned, *likenesses)}
     found = {
-        one.face.id: confidence(vectors[one.face.id], own[person.id], likenesses, mistaken(person))
+        one.face.id: confidence(
+            vectors[one.face.id], galleries.get(person.id, Likeness(person, ())), everybody, mistaken(person)
+        )
         for one in film.faces
         if (person := one.face.person) is not None and person.name
     }

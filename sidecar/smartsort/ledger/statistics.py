@@ -135,7 +135,7 @@ def _automatic(
 
 
 def taken_back(history: Sequence[Event]) -> set[int]:
-    """Return ids of a photo's events that were undone and are not done again."""
+    """Return ids of events that one of these, the oldest first, takes back and that are not done again."""
     found: set[int] = set()
     for event in reversed(history):
         if event.undoes is not None and event.id not in found:
@@ -245,17 +245,12 @@ def totals(db: Database, first: date, last: date) -> Totals:
     days: dict[str, Counter[str]] = {
         (first + timedelta(days=n)).isoformat(): Counter() for n in range(max(0, (last - first).days + 1))
     }
-    span_of_days = (first.isoformat(), last.isoformat())
-    for day, what, count in db.conn.execute(
-        "SELECT day, what, sum(photos) FROM daily_totals WHERE day BETWEEN ? AND ? GROUP BY day, what",
-        span_of_days,
+    for day, what, name, count in db.conn.execute(
+        "SELECT day, what, name, photos FROM daily_totals WHERE day BETWEEN ? AND ?",
+        (first.isoformat(), last.isoformat()),
     ):
         by_what[what] += count
         days[day][what] += count
-    for what, name, count in db.conn.execute(
-        "SELECT what, name, sum(photos) FROM daily_totals WHERE day BETWEEN ? AND ? GROUP BY what, name",
-        span_of_days,
-    ):
         names.setdefault(what, Counter())[name] += count
     by_name = {
         what: {name: count for name, count in sorted(found.items(), key=lambda i: (-i[1], i[0])) if count > 0}
@@ -331,7 +326,6 @@ _FILED_BY_PERSON = (
     "SELECT person_id, count(*) FROM photos INDEXED BY idx_photos_filed"
     " WHERE state = 'filed' AND person_id IS NOT NULL GROUP BY person_id"
 )
-
 
 # Filed under a name, a name on its way to Immich that was not taken back, and a face locked to a name.
 _TO_COME = """

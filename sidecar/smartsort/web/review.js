@@ -4,7 +4,7 @@ import { agree, told } from "./agree.js";
 import { address, asked as given, get, post } from "./api.js";
 import { button, bytes, dialog, digits, fail, h, name, often, redraw, sentence, toast, when, words } from "./dom.js";
 import { asChoice, pickPerson } from "./picker.js";
-import { crop, image, picture, preload } from "./picture.js";
+import { crop, picture, portrait, preload } from "./picture.js";
 import { Queue } from "./queue.js";
 import { swipes } from "./swipe.js";
 import { undo } from "./undo.js";
@@ -167,7 +167,7 @@ export function review(root) {
 
   function people(shownFace) {
     const rows = suggested().slice(0, 9).map((one, index) => h("li", button(one.person.name, () => approve(index), { key: String(index + 1), kind: "person", label: `File under ${one.person.name}` }),
-      image(`people/${one.person.id}/thumbnail`),
+      portrait(one.person),
       h("small", one.measured ? `similarity ${one.similarity.toFixed(2)}` : "Immich's guess, not measured")));
     return h("div.who", shownFace ? crop(item, shownFace) : null, h("ol", { "aria-label": "Suggested people" }, rows),
       rows.length && shownFace ? button(`Not ${suggested()[0].person.name}`, ruleOut, { key: "x", kind: "quiet" }) : null);

@@ -23,7 +23,7 @@ from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import Dialog, TooSmall
 from smartsort_tui.screens.item_view import picture_of
 from smartsort_tui.widgets.bars import KeyBar
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, Request
 
 
 class LookScreen(Dialog[None]):
@@ -57,8 +57,7 @@ class LookScreen(Dialog[None]):
         self._has_frames = item.frames is not None and not self._is_close
 
     def compose(self) -> ComposeResult:
-        source = PictureSource(self.smartsort.fetch_picture)
-        yield PicturePane(self.smartsort.terminal, source, id="look")
+        yield PicturePane(self.smartsort, id="look")
         yield Static("", id="look-words", markup=False)
         yield KeyBar()
         yield TooSmall()
@@ -98,10 +97,10 @@ class LookScreen(Dialog[None]):
             return picture_of(self._item)
         crop = next(iter(boxes_of([self._face])), None)
         photo = self._item.preview or self._item.thumbnail
-        if not self._suggestions:
+        guess = self._suggestions[self._place % len(self._suggestions)] if self._suggestions else None
+        if guess is None or guess.person.to_come:
             return Request((photo,), crop=crop)
-        person = self._suggestions[self._place % len(self._suggestions)].person
-        return Request((photo, self._client.person_thumbnail(person.id)), crop=crop)
+        return Request((photo, self._client.person_thumbnail(guess.person.id)), crop=crop)
 
     def _words(self, face: FaceView) -> str:
         left = f"face {face.number} of {len(self._item.faces)}"

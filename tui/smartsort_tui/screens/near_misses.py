@@ -26,7 +26,7 @@ from smartsort_tui.pictures import Box
 from smartsort_tui.screens.area import link_words
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.widgets.lines import TextPane
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList
 
 
@@ -91,12 +91,7 @@ class NearMissScreen(OfferingArea):
         self._loaded = False
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = NearRows()
-        self.picture = PicturePane(
-            self.smartsort.terminal,
-            PictureSource(self.smartsort.fetch_picture),
-            id="near-picture",
-            sight=self.sight,
-        )
+        self.picture = PicturePane(self.smartsort, id="near-picture", sight=self.sight)
         self.words = TextPane(id="near-words")
         yield Static("Near misses", classes="pane-title")
         yield OfferBar(id="offers")

@@ -21,7 +21,7 @@ from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work
 from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AreaScreen, link_words
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList
 
 # Holding a key down passes many people. Only the face of the one stayed on is fetched.
@@ -95,9 +95,7 @@ class PeopleScreen(AreaScreen):
         self._said: int | None = None
         """The event of the last word that somebody is one person."""
         self.rows = PeopleList(id="people-list")
-        self.face = PicturePane(
-            self.smartsort.terminal, PictureSource(self.smartsort.fetch_picture), id="face"
-        )
+        self.face = PicturePane(self.smartsort, id="face")
         yield Input(placeholder="a few letters of the name", id="person-search")
         yield Container(
             self.rows,
@@ -197,11 +195,10 @@ class PeopleScreen(AreaScreen):
             work(self, "one person", self._one_person, person)
 
     async def _one_person(self, person: PersonView) -> None:
-        try:
-            self._said = (await self.smartsort.client.one_person(person.id)).event
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        done = await self.answer(lambda client: client.one_person(person.id))
+        if done is None:
             return
+        self._said = done.event
         undo = self.key("people.undo")
         self.say(
             f"{person.name} is one person. Photos that waited are judged again · {undo} undoes it", "good"
@@ -212,12 +209,8 @@ class PeopleScreen(AreaScreen):
         work(self, "undo", self._undo)
 
     async def _undo(self) -> None:
-        if self._said is None:
-            return
-        try:
-            await self.smartsort.client.undo(Undo(event=self._said))
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        event = self._said
+        if event is None or await self.answer(lambda client: client.undo(Undo(event=event))) is None:
             return
         self._said = None
         self.say("undone: smartsort asks about it again", "good")

@@ -24,7 +24,7 @@ from smartsort_tui.screens.area import AGAIN_SECONDS
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.widgets.bars import CategoryBar
 from smartsort_tui.widgets.lines import TextPane
-from smartsort_tui.widgets.picture import PicturePane, PictureSource
+from smartsort_tui.widgets.picture import PicturePane
 from smartsort_tui.widgets.queue_list import QueueList
 from smartsort_tui.widgets.row_list import RowList
 
@@ -67,7 +67,7 @@ class QueueView(OfferingArea):
         self._settle: asyncio.TimerHandle | None = None
         self._searching: asyncio.TimerHandle | None = None
         self.rows = QueueList(self.desk.queue, app.clock, id="queue")
-        self.picture = PicturePane(app.terminal, PictureSource(app.fetch_picture), id="picture")
+        self.picture = PicturePane(app, id="picture")
         self.words = TextPane(id="details")
         self.notice = Static("", id="notice")
         yield CategoryBar(id="categories")

@@ -28,7 +28,7 @@ from smartsort_tui.keyboard import Sight
 from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import TextPane
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
 
 # Rows before the end of what is loaded from which the next page is asked for.
@@ -99,12 +99,7 @@ class SpotCheckScreen(AreaScreen):
         self._answers: list[Answer] = []
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = CheckRows(self.smartsort.clock)
-        self.picture = PicturePane(
-            self.smartsort.terminal,
-            PictureSource(self.smartsort.fetch_picture),
-            id="check-picture",
-            sight=self.sight,
-        )
+        self.picture = PicturePane(self.smartsort, id="check-picture", sight=self.sight)
         self.words = TextPane(id="check-words")
         yield Static("Spot checks", classes="pane-title", id="check-result")
         yield Container(self.rows, Container(self.picture, self.words, id="check"), id="check-panes")

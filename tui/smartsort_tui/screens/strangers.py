@@ -30,7 +30,7 @@ from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.screens.preview import Preview
 from smartsort_tui.screens.verdicts import MARKED, Verdicts
 from smartsort_tui.widgets.bars import KeyBar
-from smartsort_tui.widgets.picture import PicturePane, PictureSource, Request
+from smartsort_tui.widgets.picture import PicturePane, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList, RowList
 
 _NUMBERS = re.compile(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*")
@@ -124,12 +124,7 @@ class StrangersScreen(OfferingArea):
         self._events: list[int] = []
         self.sight = Sight(self.smartsort.keyboard)
         self.rows = GroupRows()
-        self.sheet = PicturePane(
-            self.smartsort.terminal,
-            PictureSource(self.smartsort.fetch_picture),
-            id="group-sheet",
-            sight=self.sight,
-        )
+        self.sheet = PicturePane(self.smartsort, id="group-sheet", sight=self.sight)
         yield Static("Strangers", classes="pane-title")
         yield OfferBar(id="offers")
         yield Container(
@@ -318,10 +313,7 @@ class StrangersScreen(OfferingArea):
             self.say("no decision here to undo", "warn")
             return
         event = self._events[-1]
-        try:
-            await self.smartsort.client.undo(Undo(event=event))
-        except ApiProblem as problem:
-            self.say_problem(problem)
+        if await self.answer(lambda client: client.undo(Undo(event=event))) is None:
             return
         self._events.pop()
         self.say("undone", "good")

@@ -21,6 +21,7 @@ from smartsort_tui.background import ended, work
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
+    from smartsort_tui.base import BaseApp
     from smartsort_tui.keyboard import Sight
     from smartsort_tui.pictures import BoundedStore, Box, Frame
 
@@ -129,19 +130,12 @@ class PicturePane(Container):
     }
     """
 
-    def __init__(
-        self,
-        terminal: Terminal,
-        source: PictureSource,
-        *,
-        id: str | None = None,  # noqa: A002
-        sight: Sight | None = None,
-    ) -> None:
+    def __init__(self, app: BaseApp, *, id: str, sight: Sight | None = None) -> None:  # noqa: A002
         """`sight`: no key counts while the picture is on its way."""
         super().__init__(id=id)
         self._sight = sight
-        self._terminal = terminal
-        self._source = source
+        self._terminal = app.terminal
+        self._source = PictureSource(app.fetch_picture)
         self._request: Request | None = None
         self._shown: tuple[Request, Frame] | None = None
         self._drawn: BoundedStore[Any] | None = None
