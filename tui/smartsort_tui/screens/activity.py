@@ -145,9 +145,6 @@ class ActivityScreen(AreaScreen, Undoing[None]):
         self._draw_now()
         self.connected()
 
-    def on_screen_resume(self) -> None:
-        self.connected()
-
     def connected(self) -> None:
         self._draw_now()
         work(self, "events", self._load, None, latest_only=True)

@@ -14,9 +14,12 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
+from smartsort.api.schemas.history import Undo
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, Client, TokenRefused
+from smartsort_tui.background import work
 from smartsort_tui.base import AREAS, BaseApp
+from smartsort_tui.keyboard import Sight
 from smartsort_tui.live import Link
 from smartsort_tui.widgets.bars import Bar, KeyBar, MessageBar, Part
 from smartsort_tui.widgets.row_list import RowList
@@ -24,7 +27,6 @@ from smartsort_tui.widgets.row_list import RowList
 if TYPE_CHECKING:
     from smartsort.api.schemas.history import EventView
     from smartsort.api.schemas.state import Status
-    from smartsort_tui.keyboard import Sight
 
 AnswerT = TypeVar("AnswerT")
 SMALLEST = (40, 12)
@@ -82,11 +84,19 @@ class Front(Screen[ScreenResultType]):
     def action_move(self, rows: int) -> None:
         self.query_one(RowList).action_move(rows)
 
+    def action_undo(self) -> None:
+        work(self, "undo", self.undo_last)
+
+    async def undo_last(self) -> None:
+        """Take back what was decided here last."""
+
 
 class AreaScreen(Front[None]):
     """One area of the program. `content` is what it shows between the bars."""
 
     AREA: ClassVar[str] = ""
+    ASKS_AGAIN: ClassVar[bool] = True
+    """Whether it asks for all of it whenever it comes to the front."""
     FOLLOWS: ClassVar[bool] = False
     """Whether it hears of every change while there is a connection."""
     HELP_TITLE: ClassVar[str] = ""
@@ -94,8 +104,6 @@ class AreaScreen(Front[None]):
         Binding("ctrl+r,f9", "reload", "Reload", show=False, id="area.reload"),
     ]
 
-    sight: Sight
-    """What a key would decide about, where one does."""
     _told: str | None = None
     """What of the connection was said last: that it is lost, or why it is refused."""
     _place = ""
@@ -108,6 +116,9 @@ class AreaScreen(Front[None]):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
+        self.sight = Sight(self.smartsort.keyboard)
+        self.decided: list[tuple[int, str]] = []
+        """Events of what was decided here, each with what to say when it is undone."""
         yield Bar(id="areas")
         yield from self.content()
         yield MessageBar(id="message")
@@ -121,6 +132,10 @@ class AreaScreen(Front[None]):
         app.happened.subscribe(self, self.happened)
         self.set_interval(AGE_SECONDS, self._draw_place_line)
         self._draw_areas()
+
+    def on_screen_resume(self) -> None:
+        if self.ASKS_AGAIN:
+            self.connected()
 
     def on_resize(self) -> None:
         self._draw_areas()
@@ -183,6 +198,20 @@ class AreaScreen(Front[None]):
     def action_reload(self) -> None:
         """Ask everything again."""
         self.connected()
+
+    def action_back(self) -> None:
+        self.smartsort.action_area("review")
+
+    async def undo_last(self) -> None:
+        """Take back the last of `decided`."""
+        if not self.decided:
+            self.say("no decision here to undo", "warn")
+            return
+        event, text = self.decided[-1]
+        if await self.answer(lambda client: client.undo(Undo(event=event))) is not None:
+            self.decided.pop()
+            self.say(f"undone: {text}", "good")
+            self.connected()
 
     # --- the bar of areas -------------------------------------------------------------------
 

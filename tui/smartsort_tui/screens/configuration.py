@@ -19,7 +19,6 @@ from smartsort.api.schemas.state import DoctorReport, Status
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import Fitted
 
@@ -116,7 +115,6 @@ class ConfigurationScreen(AreaScreen):
         self._config: ConfigView | None = None
         self._doctor: DoctorReport | None = None
         self._effect: WhatIfReport | None = None
-        self.sight = Sight(self.smartsort.keyboard)
         self._examining = False
         yield Container(
             VerticalScroll(
@@ -155,9 +153,6 @@ class ConfigurationScreen(AreaScreen):
     def on_mount(self) -> None:
         self.query_one("#form").can_focus = False
         self.query_one(f"#{NUMBERS[0][0]}").focus()
-        self.connected()
-
-    def on_screen_resume(self) -> None:
         self.connected()
 
     def connected(self) -> None:

@@ -13,7 +13,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from smartsort.api.schemas.decisions import Approve, BulkApprove
-from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.near_misses import NearMisses, NearMissFace
 from smartsort.api.schemas.people import PersonChoice
 from smartsort_tui import wording
@@ -21,7 +20,6 @@ from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.decisions import left_text
 from smartsort_tui.details import bullet, section
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.pictures import Box
 from smartsort_tui.screens.area import link_words
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
@@ -87,9 +85,7 @@ class NearMissScreen(OfferingArea):
     """
 
     def content(self) -> Iterable[Widget]:
-        self._done: list[tuple[int, str]] = []
         self._loaded = False
-        self.sight = Sight(self.smartsort.keyboard)
         self.rows = NearRows()
         self.picture = PicturePane(self.smartsort, id="near-picture", sight=self.sight)
         self.words = TextPane(id="near-words")
@@ -102,9 +98,6 @@ class NearMissScreen(OfferingArea):
         self.words.can_focus = False
         self.words.update("… loading")
         self.rows.focus()
-
-    def on_screen_resume(self) -> None:
-        self.connected()
 
     def offered_ids(self) -> list[str]:
         return [row.person.person.id for row in self.rows.items]
@@ -179,9 +172,6 @@ class NearMissScreen(OfferingArea):
 
     # --- answering --------------------------------------------------------------------------
 
-    def action_back(self) -> None:
-        self.smartsort.action_area("review")
-
     def on_row_list_chosen(self) -> None:
         self.action_yes()
 
@@ -222,23 +212,11 @@ class NearMissScreen(OfferingArea):
         if done is None:
             return
         if done.event is not None:
-            self._done.append((done.event, text))
+            self.decided.append((done.event, text))
         undo = self.key("near.undo")
         failed = f", {done.failed} failed" if done.failed else ""
         self.say(f"{text}{failed}{left_text(done)} · {undo} takes it back", "warn" if failed else "good")
         self.connected()
-
-    def action_undo(self) -> None:
-        work(self, "undo", self._undo)
-
-    async def _undo(self) -> None:
-        if not self._done:
-            self.say("no filing here to undo", "warn")
-            return
-        event, text = self._done.pop()
-        if await self.answer(lambda client: client.undo(Undo(event=event))) is not None:
-            self.say(f"undone: {text}", "good")
-            self.connected()
 
 
 def _box(face: NearMissFace) -> Box | None:

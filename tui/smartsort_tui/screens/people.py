@@ -14,12 +14,10 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from smartsort.api.schemas.control import ListChange
-from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort_tui import fuzzy, wording
 from smartsort_tui.api import ApiProblem, ListName
 from smartsort_tui.background import work
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.picture import PicturePane, Request
 from smartsort_tui.widgets.row_list import Cells, ItemList
@@ -90,10 +88,7 @@ class PeopleScreen(AreaScreen):
 
     def content(self) -> Iterable[Widget]:
         self._people: list[PersonView] = []
-        self.sight = Sight(self.smartsort.keyboard)
         self._pause: asyncio.TimerHandle | None = None
-        self._said: int | None = None
-        """The event of the last word that somebody is one person."""
         self.rows = PeopleList(id="people-list")
         self.face = PicturePane(self.smartsort, id="face")
         yield Input(placeholder="a few letters of the name", id="person-search")
@@ -106,9 +101,6 @@ class PeopleScreen(AreaScreen):
     def on_mount(self) -> None:
         self.face.display = self.smartsort.terminal.images != "none"
         self.rows.focus()
-        self.connected()
-
-    def on_screen_resume(self) -> None:
         self.connected()
 
     def connected(self) -> None:
@@ -187,7 +179,7 @@ class PeopleScreen(AreaScreen):
         if action == "one_person":
             return self.rows.current is not None and bool(self.rows.current.mixed)
         if action == "undo":
-            return self._said is not None
+            return bool(self.decided)
         return super().check_action(action, parameters)
 
     def action_one_person(self) -> None:
@@ -198,22 +190,11 @@ class PeopleScreen(AreaScreen):
         done = await self.answer(lambda client: client.one_person(person.id))
         if done is None:
             return
-        self._said = done.event
+        self.decided.append((done.event, "smartsort asks about it again"))
         undo = self.key("people.undo")
         self.say(
             f"{person.name} is one person. Photos that waited are judged again · {undo} undoes it", "good"
         )
-        await self._load(said=True)
-
-    def action_undo(self) -> None:
-        work(self, "undo", self._undo)
-
-    async def _undo(self) -> None:
-        event = self._said
-        if event is None or await self.answer(lambda client: client.undo(Undo(event=event))) is None:
-            return
-        self._said = None
-        self.say("undone: smartsort asks about it again", "good")
         await self._load(said=True)
 
     def action_search(self) -> None:

@@ -18,7 +18,6 @@ from smartsort.api.schemas.review import QueueItem, ReviewItem
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem, DecidedMeanwhile, TokenRefused, Unreachable
 from smartsort_tui.background import work
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.review_desk import Desk
 from smartsort_tui.screens.area import AGAIN_SECONDS
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
@@ -47,6 +46,7 @@ class QueueView(OfferingArea):
     """What waits. The classes built on it show the item the cursor is on, find, mark and decide."""
 
     AUTO_FOCUS = "#queue"
+    ASKS_AGAIN = False
     FOLLOWS = True
 
     def content(self) -> Iterable[Widget]:
@@ -56,7 +56,6 @@ class QueueView(OfferingArea):
         self._search = ""
         self._chosen_face: int | None = None
         self._shown: ReviewItem | QueueItem | None = None
-        self.sight = Sight(app.keyboard)
         self._nobody: str | None = None
         self._told_of: int | None = None
         """The photo of which the line of messages says what was done. That matters more than its details."""

@@ -24,7 +24,6 @@ from smartsort_tui.background import work
 from smartsort_tui.charts import result_text
 from smartsort_tui.clock import Clock
 from smartsort_tui.details import bullet, section
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import AreaScreen, link_words
 from smartsort_tui.widgets.lines import TextPane
@@ -97,7 +96,6 @@ class SpotCheckScreen(AreaScreen):
         self._cursor: str | None = None
         self._result: SpotCheckResult | None = None
         self._answers: list[Answer] = []
-        self.sight = Sight(self.smartsort.keyboard)
         self.rows = CheckRows(self.smartsort.clock)
         self.picture = PicturePane(self.smartsort, id="check-picture", sight=self.sight)
         self.words = TextPane(id="check-words")
@@ -109,9 +107,6 @@ class SpotCheckScreen(AreaScreen):
         self.words.can_focus = False
         self.words.update("… loading")
         self.rows.focus()
-        self.connected()
-
-    def on_screen_resume(self) -> None:
         self.connected()
 
     def connected(self) -> None:
@@ -161,9 +156,6 @@ class SpotCheckScreen(AreaScreen):
         self.picture.show(Request((check.preview or check.thumbnail,), boxes_of(check.faces)))
 
     # --- answering --------------------------------------------------------------------------
-
-    def action_back(self) -> None:
-        self.smartsort.action_area("review")
 
     def on_row_list_chosen(self) -> None:
         self.action_confirm()
@@ -241,10 +233,7 @@ class SpotCheckScreen(AreaScreen):
         )
         self._draw()
 
-    def action_undo(self) -> None:
-        work(self, "undo", self._undo)
-
-    async def _undo(self) -> None:
+    async def undo_last(self) -> None:
         if not self._answers:
             self.say("no answer here to undo", "warn")
             return

@@ -79,9 +79,6 @@ class StatisticsScreen(AreaScreen):
         if self._summary is None:
             self.query_one("#headline", Static).update(link_words(self.smartsort))
 
-    def on_screen_resume(self) -> None:
-        self.connected()
-
     def action_days(self, days: int) -> None:
         self._days = days
         self.connected()

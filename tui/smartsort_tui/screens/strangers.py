@@ -16,14 +16,12 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from smartsort.api.schemas.decisions import BulkActionResult
-from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonChoice
 from smartsort.api.schemas.strangers import MarkFaces, NameFaces, StrangerGroup, Strangers
 from smartsort_tui import wording
 from smartsort_tui.api import ApiProblem
 from smartsort_tui.background import work
 from smartsort_tui.decisions import left_text
-from smartsort_tui.keyboard import Sight
 from smartsort_tui.screens.area import Dialog, TooSmall, link_words
 from smartsort_tui.screens.dialogs import PersonPicker
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
@@ -121,8 +119,6 @@ class StrangersScreen(OfferingArea):
     def content(self) -> Iterable[Widget]:
         self._found: Strangers | None = None
         self._left_out: dict[str, frozenset[int]] = {}
-        self._events: list[int] = []
-        self.sight = Sight(self.smartsort.keyboard)
         self.rows = GroupRows()
         self.sheet = PicturePane(self.smartsort, id="group-sheet", sight=self.sight)
         yield Static("Strangers", classes="pane-title")
@@ -136,9 +132,6 @@ class StrangersScreen(OfferingArea):
     def on_mount(self) -> None:
         self.sheet.display = self.smartsort.terminal.images != "none"
         self.rows.focus()
-        self.connected()
-
-    def on_screen_resume(self) -> None:
         self.connected()
 
     def offered_ids(self) -> list[str]:
@@ -281,7 +274,7 @@ class StrangersScreen(OfferingArea):
         result = await self.answer(lambda client: client.decide_faces(what, asked))
         if result is not None:
             if result.event is not None:
-                self._events.append(result.event)
+                self.decided.append((result.event, text or ""))
             self.rows.marked.clear()
             failed = f", {result.failed} failed" if result.failed else ""
             undo = f"{self.key('strangers.undo')} undoes it"
@@ -304,23 +297,6 @@ class StrangersScreen(OfferingArea):
             self.rows.marked ^= {group.id}
             self.rows.refresh()
             self.rows.action_move(1)
-
-    def action_undo(self) -> None:
-        work(self, "undo", self._undo)
-
-    async def _undo(self) -> None:
-        if not self._events:
-            self.say("no decision here to undo", "warn")
-            return
-        event = self._events[-1]
-        if await self.answer(lambda client: client.undo(Undo(event=event))) is None:
-            return
-        self._events.pop()
-        self.say("undone", "good")
-        await self._load_anew()
-
-    def action_back(self) -> None:
-        self.smartsort.action_area("review")
 
 
 def numbers_of(text: str) -> frozenset[int]:
