@@ -166,9 +166,8 @@ class Measure:
     async def watch(self, photo_id: int, frames: Sequence[Frame]) -> Film:
         """Return the faces in a video's frames, kept for `complete`.
 
-        Unknown, and why, when none can be measured.
-
-        One call for each frame. Never raises for what Immich or the service does.
+        Unknown, and why, when none can be measured. One call for each frame. Never raises for what Immich or
+        the service does.
         """
         try:
             found = await films.watched(self._faces, photo_id, frames)

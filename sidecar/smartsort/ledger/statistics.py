@@ -193,12 +193,11 @@ def count_chunk(db: Database, limit: int = CHUNK) -> int:
 
 
 def _has_older_copy(db: Database, photo_id: int) -> bool:
-    row = db.conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM photos AS older JOIN photos AS own ON older.sha256 = own.sha256"
-        " WHERE own.id = ? AND older.id < own.id)",
-        (photo_id,),
-    ).fetchone()
-    return bool(row[0])
+    query = (
+        "SELECT 1 FROM photos AS older JOIN photos AS own ON older.sha256 = own.sha256"
+        " WHERE own.id = ? AND older.id < own.id LIMIT 1"
+    )
+    return db.conn.execute(query, (photo_id,)).fetchone() is not None
 
 
 def uncounted(db: Database) -> int:
@@ -354,14 +353,9 @@ def filed_by_person(db: Database) -> dict[str, int]:
 
 def oldest_in_progress(db: Database, states: Iterable[str]) -> dict[str, str]:
     """By state: when the photo arrived that has been in it, or before it, for longest."""
-    found: dict[str, str] = {}
-    for state in states:
-        row = db.conn.execute(
-            "SELECT arrived_at FROM photos WHERE state = ? ORDER BY id LIMIT 1", (state,)
-        ).fetchone()
-        if row is not None:
-            found[state] = str(row[0])
-    return found
+    query = "SELECT arrived_at FROM photos WHERE state = ? ORDER BY id LIMIT 1"
+    oldest = {state: db.conn.execute(query, (state,)).fetchone() for state in states}
+    return {state: str(row[0]) for state, row in oldest.items() if row is not None}
 
 
 def last_waits(db: Database, limit: int) -> list[tuple[str, str]]:

@@ -142,8 +142,6 @@ class ActivityScreen(AreaScreen, Undoing[None]):
 
     def on_mount(self) -> None:
         self.rows.focus()
-        self._draw_now()
-        self.connected()
 
     def connected(self) -> None:
         self._draw_now()

@@ -153,7 +153,6 @@ class ConfigurationScreen(AreaScreen):
     def on_mount(self) -> None:
         self.query_one("#form").can_focus = False
         self.query_one(f"#{NUMBERS[0][0]}").focus()
-        self.connected()
 
     def connected(self) -> None:
         work(self, "config", self._load, latest_only=True)

@@ -187,11 +187,9 @@ class NearMissScreen(OfferingArea):
 
     def action_yes(self) -> None:
         row = self.rows.current
-        if row is None:
+        if row is None or not self.has_seen():
             return
         chosen = self._chosen(row.person)
-        if not self.has_seen():
-            return
         if self.smartsort.link.state in ("lost", "refused"):
             self.say("not connected: nothing can be decided now", "bad")
         elif not chosen:

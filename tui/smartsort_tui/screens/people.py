@@ -101,7 +101,6 @@ class PeopleScreen(AreaScreen):
     def on_mount(self) -> None:
         self.face.display = self.smartsort.terminal.images != "none"
         self.rows.focus()
-        self.connected()
 
     def connected(self) -> None:
         work(self, "people", self._load, latest_only=True)
@@ -191,10 +190,8 @@ class PeopleScreen(AreaScreen):
         if done is None:
             return
         self.decided.append((done.event, "smartsort asks about it again"))
-        undo = self.key("people.undo")
-        self.say(
-            f"{person.name} is one person. Photos that waited are judged again · {undo} undoes it", "good"
-        )
+        said = f"{person.name} is one person. Photos that waited are judged again"
+        self.say(f"{said} · {self.key('people.undo')} undoes it", "good")
         await self._load(said=True)
 
     def action_search(self) -> None:

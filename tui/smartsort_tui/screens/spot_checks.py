@@ -107,7 +107,6 @@ class SpotCheckScreen(AreaScreen):
         self.words.can_focus = False
         self.words.update("… loading")
         self.rows.focus()
-        self.connected()
 
     def connected(self) -> None:
         work(self, "checks", self._load, None, latest_only=True)

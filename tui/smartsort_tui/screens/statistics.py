@@ -68,7 +68,6 @@ class StatisticsScreen(AreaScreen):
 
     def on_mount(self) -> None:
         self.query_one("#statistics").focus()
-        self.connected()
         self.set_interval(REFRESH_SECONDS, self.connected)
 
     def connected(self) -> None:

@@ -132,7 +132,6 @@ class StrangersScreen(OfferingArea):
     def on_mount(self) -> None:
         self.sheet.display = self.smartsort.terminal.images != "none"
         self.rows.focus()
-        self.connected()
 
     def offered_ids(self) -> list[str]:
         return [group.id for group in self.rows.items]

@@ -87,9 +87,6 @@ class Verdicts(Dialog[None]):
     def _seen(self) -> None:
         self.sight.shows(one.key if (one := self.rows.current) is not None else None)
 
-    def action_move(self, rows: int) -> None:
-        self.rows.action_move(rows)
-
     def action_revoke(self) -> None:
         if (one := self.rows.current) is not None and self.sight.is_seen:
             work(self, "decisions", self._revoke, one)
