@@ -60,6 +60,23 @@ async def test_they_are_read_again_when_they_are_too_old_or_one_was_made(immich)
     assert immich.asked == 4
 
 
+async def test_an_answer_that_was_on_its_way_as_one_was_made_does_not_count_for_long(immich):
+    people = immich.people
+
+    async def answer():
+        listed = await immich.people_()
+        immich.now += 1
+        people.expire()
+        immich.now += 1
+        return listed
+
+    immich.context.server.people = answer
+    await people.refresh()
+    immich.context.server.people = immich.people_
+    immich.there.append(Person("4", "Dora"))
+    assert Person("4", "Dora") in await people.refresh()
+
+
 async def test_only_a_named_person_who_is_new_or_has_another_name_is_news(immich):
     people, heard = immich.people, []
     people.noticed.append(heard.append)

@@ -81,10 +81,7 @@ def compared(
     own: Iterable[Likeness],
     mistaken: Callable[[Person], Collection[str]],
 ) -> tuple[Film, dict[str, tuple[Suggestion, ...]], dict[str, Confidence]]:
-    """Hold all faces against everybody: the film, whom the others might be, and how sure each person is.
-
-    `own` are the galleries of those who may have a face of it, found here or given one by Immich.
-    """
+    """Return the film, whom its other faces might be, and how sure each person is. `own`: all it may show."""
     galleries = {one.person.id: one for one in own}
     near = {face_id: closest(vector, everybody, SUGGESTED) for face_id, vector in vectors.items()}
     film, suggestions = _identified(evidence, film, near)

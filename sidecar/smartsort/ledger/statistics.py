@@ -329,13 +329,13 @@ _FILED_BY_PERSON = (
 # Filed under a name, a name on its way to Immich that was not taken back, and a face locked to a name.
 _TO_COME = """
     SELECT id, sum(filed) FROM (
-        SELECT :to_come || person_name AS id, count(*) AS filed FROM photos INDEXED BY idx_photos_filed
+        SELECT ?1 || person_name AS id, count(*) AS filed FROM photos INDEXED BY idx_photos_filed
         WHERE state = 'filed' AND person_id IS NULL AND person_name IS NOT NULL GROUP BY person_name
-        UNION ALL SELECT :to_come || json_extract(data, '$.name'), 0 FROM outbox AS o
+        UNION ALL SELECT ?1 || json_extract(data, '$.name'), 0 FROM outbox AS o
         WHERE kind = 'assign_face' AND json_extract(data, '$.create') AND NOT EXISTS (
             SELECT 1 FROM outbox AS back WHERE back.photo_id = o.photo_id AND back.kind = 'reassign_face'
             AND json_extract(back.data, '$.act') = json_extract(o.data, '$.act'))
-        UNION ALL SELECT person_id, 0 FROM face_marks WHERE person_id GLOB :to_come || '*')
+        UNION ALL SELECT person_id, 0 FROM face_marks WHERE person_id GLOB ?1 || '*')
     GROUP BY id"""
 
 
@@ -344,10 +344,8 @@ def filed_by_person(db: Database) -> dict[str, int]:
 
     A name without an id has that of `Person.to_come`, with 0 photos where only faces have the name.
     """
-    rows = (
-        *db.conn.execute(_FILED_BY_PERSON),
-        *db.conn.execute(_TO_COME, {"to_come": Person.to_come("").id}),
-    )
+    execute, to_come = db.conn.execute, Person.to_come("").id
+    rows = (*execute(_FILED_BY_PERSON), *execute(_TO_COME, (to_come,)))
     return {str(person_id): int(count) for person_id, count in rows}
 
 

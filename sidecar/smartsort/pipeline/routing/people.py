@@ -38,6 +38,8 @@ class People:
         context.apart = context.ledger.read(kept_apart)
         self._people: tuple[Person, ...] = ()
         self._read_at: float | None = None
+        self._expired_at = -math.inf
+        """An answer to what was asked before that may lack somebody."""
         self._unlisted: frozenset[tuple[str, str]] = frozenset()
         """People on photos, by id and name, that the list lacked although it was just read."""
         self._own: Mapping[str, Person] = {}
@@ -51,11 +53,12 @@ class People:
         """Return the people, not older than `max_age` seconds."""
         if self.age >= max_age:
             before = None if self._read_at is None else self.version
+            asked = self._context.clock.monotonic()
             everybody = await self._context.server.people()
             self._own = same_humans(everybody, self._context.tuning.different_people)
             self._shared = tuple(p for p in everybody if p.id in self._own)
             self._people = tuple(p for p in everybody if p.id not in self._own)
-            self._read_at = self._context.clock.monotonic()
+            self._read_at = asked if asked >= self._expired_at else None
             self.ambiguous = names_shared(self._people)
             if self.version != before:
                 await self._keep_apart()
@@ -112,7 +115,7 @@ class People:
 
     def expire(self) -> None:
         """Have the people read again when they are next asked for: smartsort has made one."""
-        self._read_at = None
+        self._read_at, self._expired_at = None, self._context.clock.monotonic()
 
     @property
     def age(self) -> float:
