@@ -70,7 +70,7 @@ async def test_a_list_asked_for_before_a_decision_does_not_come_after_it(
         if not under_way.is_set():
             screen.connected()
         await until(pilot, under_way.is_set, "the question to be under way")
-        screen._events.append(7)
+        screen.decided.append((7, "it"))
         await pilot.press("u")
         await until(pilot, lambda: screen.rows.count == 1, "the group that is left")
         late.set()
