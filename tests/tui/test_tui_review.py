@@ -14,6 +14,7 @@ from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 from textual.command import CommandPalette
 
+from smartsort.api.schemas.people import PersonView
 from smartsort_tui.screens.dialogs import HelpScreen, PeopleRows, PersonPicker
 from smartsort_tui.screens.item_view import picture_of
 from smartsort_tui.screens.preview import Preview
@@ -108,6 +109,23 @@ async def test_a_picker_whose_people_come_again_leaves_the_cursor_on_whom_it_was
             await pilot.press("enter")
             await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the decision")
     assert server.fake.sidecar.decided[20].data["people"] == [chosen]
+
+
+async def test_a_picker_whose_people_come_again_shows_who_is_found_first_under_the_cursor() -> None:
+    with running(SampleSidecar(20)) as server:
+        async with driving(url=server.url) as pilot:
+            screen = await loaded(pilot)
+            await pilot.press("P")
+            await until(pilot, lambda: screen.desk.people, "the people")
+            await pilot.press("escape")
+            server.fake.held_back = "/people"
+            await pilot.press("P", *"zo")
+            rows = pilot.app.screen.query_one(PeopleRows)
+            assert [person.name for person in rows.found] == ["Zoë Żak"]
+            server.fake.sidecar.created.append(PersonView(id="person-99", name="Zo"))
+            server.fake.held_back = ""
+            await until(pilot, lambda: [person.name for person in rows.found][:1] == ["Zo"], "the people")
+            assert rows.cursor == 0
 
 
 async def test_a_new_person_is_created_once() -> None:

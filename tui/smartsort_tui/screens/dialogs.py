@@ -145,7 +145,9 @@ class PersonPicker(Dialog[list[PersonChoice]]):
         """The people have arrived while the dialog was open."""
         self._people = people
         if self.is_mounted:
-            self._find(self.query_one(Input).value, self.query_one(PeopleRows).chosen)
+            rows = self.query_one(PeopleRows)
+            # Who only stands first was chosen by no one yet.
+            self._find(self.query_one(Input).value, rows.chosen if rows.cursor else None)
 
     def _find(self, query: str, chosen: str | None = None) -> None:
         query = query.strip()
