@@ -59,9 +59,7 @@ class LiveSidecar:
 
     def client(self, token: str | None = TOKEN) -> httpx.Client:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        # No connection is used again: the sidecar may close it at that very moment.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=60, limits=limits)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=60)
         self._clients.append(client)
         return client
 

@@ -27,7 +27,7 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
     import uvicorn as web  # noqa: PLC0415
 
     from smartsort.api.app import create_app  # noqa: PLC0415
-    from smartsort.api.connections import ACCEPTED_AT_ONCE, LimitedProtocol  # noqa: PLC0415
+    from smartsort.api.connections import ACCEPTED_AT_ONCE, IDLE_SECONDS, LimitedProtocol  # noqa: PLC0415
 
     class Server(web.Server):
         @contextlib.contextmanager
@@ -42,6 +42,7 @@ def http_server(sidecar: Sidecar) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=3,
         server_header=False,
         proxy_headers=True,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,9 +23,10 @@ from tests.sidecar_process import sidecar_in_a_process
 from uvicorn.server import ServerState
 
 from smartsort.api import connections
-from smartsort.api.connections import LimitedProtocol
+from smartsort.api.connections import IDLE_SECONDS, LimitedProtocol
 from smartsort.cli.logged import MOST, WINDOW_SECONDS, LimitedHandler
 from smartsort.demo.samples import make_samples
+from smartsort.service import http_server
 
 HALF_OPEN = 1000
 FILES = 512
@@ -253,6 +255,40 @@ async def test_a_request_that_waits_for_its_turn_is_no_slow_strangers() -> None:
         for task in state.tasks:
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+async def test_who_had_a_token_is_no_stranger_while_the_next_request_waits_for_its_turn() -> None:
+    async def app(scope: Any, receive: object, send: Any) -> None:
+        if scope["path"] == "/known":
+            scope["state"]["caller"] = "somebody"
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    config = uvicorn.Config(app, http=LimitedProtocol, ws="none", log_config=None, lifespan="off")
+    config.load()
+    state, line = ServerState(), Line()
+    one = LimitedProtocol(config=config, server_state=state, app_state={})
+    one.connection_made(line)
+    try:
+        assert one.is_stranger
+        one.data_received(b"GET /known HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert one.is_stranger  # its token was not looked at yet
+        await asyncio.gather(*state.tasks)
+        assert line.sent.startswith(b"HTTP/1.1 204")
+        assert not one.is_stranger
+        one.data_received(b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
+        one._leave_as_stranger()  # after STRANGER_SECONDS
+        assert not line.over
+    finally:
+        one.connection_lost(None)
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+def test_clients_and_proxies_give_an_idle_connection_up_before_the_sidecar_does(live: LiveSidecar) -> None:
+    assert http_server(live.sidecar).config.timeout_keep_alive == IDLE_SECONDS
+    kept = httpx.Limits().keepalive_expiry
+    assert kept is not None
+    assert max(kept, 60) < IDLE_SECONDS  # nginx keeps one to the sidecar for 60 s
 
 
 # --- the log ---------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
-import uvicorn
 from tests.tui.fake_server import RunningServer, running
 from tests.tui.sample.sidecar import SampleSidecar
 
@@ -194,12 +193,6 @@ async def test_requests_that_are_cancelled_take_no_connection_from_others(
                 request.cancel()
             await asyncio.wait(requests)
         await asyncio.gather(*(api.status() for _ in range(8)))
-
-
-async def test_an_idle_connection_is_given_up_long_before_the_sidecar_closes_it() -> None:
-    async with client("http://host") as api:
-        kept = api._http._transport._pool._keepalive_expiry  # type: ignore[attr-defined]
-    assert kept < uvicorn.Config("app:app").timeout_keep_alive / 2
 
 
 async def test_a_refused_stream_says_so(server: RunningServer) -> None:

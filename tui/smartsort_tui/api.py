@@ -143,16 +143,12 @@ def base_url(text: str) -> httpx.URL:
     return url.copy_with(path=path + "/", query=None, fragment=None)
 
 
-# The sidecar closes a connection that was idle for 5 s: what is sent at that moment is lost.
-LIMITS = httpx.Limits(keepalive_expiry=2.0)
-
-
 def _transport(*, verify: bool) -> httpx.AsyncHTTPTransport:
     """Return httpx's own, but a request that is cancelled as it closes old connections closes them all.
 
     There may be any number: the place of a request that is cancelled before it has connected stays taken.
     """
-    made = httpx.AsyncHTTPTransport(verify=verify, limits=LIMITS, trust_env=False)
+    made = httpx.AsyncHTTPTransport(verify=verify, limits=httpx.Limits(), trust_env=False)
     pool: Any = made._pool  # noqa: SLF001  (httpx has no other way)
     close = pool._close_connections  # noqa: SLF001
 

@@ -22,6 +22,10 @@ HEAD_SECONDS = 10.0
 STRANGER_SECONDS = 60.0
 """For a stranger altogether: nothing that is answered without a token takes long."""
 
+IDLE_SECONDS = 75
+"""After that an idle connection is closed. Who asks at that moment gets no answer, so clients and reverse
+proxies have to give it up first: httpx after 5 s, nginx after 60 s."""
+
 SLOW_SECONDS = 1.0
 MOST_STRANGERS = 64
 MOST_STRANGERS_AT_ONE_ADDRESS = 32
@@ -49,6 +53,7 @@ class LimitedProtocol(H11Protocol):
         """Take a connection, and let another one go where there are too many."""
         super().connection_made(cast("asyncio.Transport", transport))
         self.began = self.loop.time()
+        self._is_known = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._stranger_timer = self.loop.call_later(STRANGER_SECONDS, self._leave_as_stranger)
         self._await_head()
@@ -62,6 +67,7 @@ class LimitedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on. The head of a request has to be complete in time."""
+        self._is_known = not self.is_stranger
         super().data_received(data)
         if self.in_request:
             self._head_arrived()
@@ -72,7 +78,7 @@ class LimitedProtocol(H11Protocol):
     def is_stranger(self) -> bool:
         """True until a request had a token that is known (`smartsort.api.guard` leaves the caller there)."""
         scope: Any = self.scope
-        return scope is None or "caller" not in scope["state"]
+        return not self._is_known and (scope is None or "caller" not in scope["state"])
 
     @property
     def in_request(self) -> bool:

@@ -49,6 +49,7 @@ async def exposed(
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        timeout_keep_alive=75,  # longer than any client keeps an idle connection
         timeout_graceful_shutdown=1,
     )
     server = _QuietServer(config)
