@@ -73,6 +73,8 @@ class FaceService:
             base_url=self.url,
             timeout=timeout_seconds,
             transport=transport,
+            # The service closes idle connections after 2 s: a picture that is sent at that moment is lost.
+            limits=httpx.Limits(max_keepalive_connections=0),
             # Certificates take 2 MB. Without TLS and redirects nobody needs them.
             verify=httpx.URL(self.url).scheme == "https",
             follow_redirects=False,
