@@ -98,13 +98,13 @@ def test_confirming_counts_in_the_statistics(client: httpx.Client) -> None:
 def test_wrong_files_elsewhere_or_into_review(client: httpx.Client) -> None:
     one = next(i for i in page(client).items if i.people == ["John Doe"])
     path = f"{BASE}/spot-checks/{one.photo_id}/wrong"
-    before = answer(client.get(f"{BASE}/stats/today"))["spot_checks"]["wrong"]
+    before = answer(client.get(f"{BASE}/stats/summary"))["spot_checks"]["wrong"]
     moved = ActionResultView.model_validate(answer(client.post(path, json={"person": "Sarah Smith"})))
     assert (moved.action, moved.destination) == ("refiled", f"faces/sarah_smith/{one.filename}")
     other = page(client).items[0]
     asked = answer(client.post(f"{BASE}/spot-checks/{other.photo_id}/wrong", json={}))
     assert asked["destination"].startswith("review/unidentified/undone_")
-    assert answer(client.get(f"{BASE}/stats/today"))["spot_checks"]["wrong"] == before + 2
+    assert answer(client.get(f"{BASE}/stats/summary"))["spot_checks"]["wrong"] == before + 2
     unknown = answer(client.post(f"{BASE}/spot-checks/999999/confirm"), 404)
     assert "not drawn" in unknown["detail"]
 

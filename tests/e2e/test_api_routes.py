@@ -426,10 +426,10 @@ def test_undo_of_a_filing_counts_as_wrong(live: LiveSidecar, client: httpx.Clien
     )
     event = page.events[0]
     assert event.undoable
-    before = Summary.model_validate(answer(client.get(f"{BASE}/stats/today")))
+    before = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary")))
     undone = BulkActionResult.model_validate(answer(client.post(f"{BASE}/undo", json={"event": event.id})))
     assert undone.decided[0].action == "undone"
-    after = Summary.model_validate(answer(client.get(f"{BASE}/stats/today")))
+    after = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary")))
     assert after.wrong == before.wrong + 1
     assert after.auto_sorted == before.auto_sorted - 1
     history = EventPage.model_validate(answer(client.get(f"{BASE}/photos/{event.photo_id}/history"))).events
@@ -439,7 +439,7 @@ def test_undo_of_a_filing_counts_as_wrong(live: LiveSidecar, client: httpx.Clien
     conflict = answer(client.post(f"{BASE}/undo", json={"event": event.id}), 409)
     assert conflict["code"] in ("conflict", "not_undoable")
     answer(client.post(f"{BASE}/undo", json={"event": history[-1].id}))
-    restored = Summary.model_validate(answer(client.get(f"{BASE}/stats/today")))
+    restored = Summary.model_validate(answer(client.get(f"{BASE}/stats/summary")))
     assert (restored.wrong, restored.auto_sorted) == (before.wrong, before.auto_sorted)
 
 

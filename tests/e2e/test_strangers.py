@@ -166,7 +166,7 @@ def test_statistics_show_how_many_photos_a_decision_settles(live: LiveSidecar) -
     client = live.client()
 
     def settled() -> tuple[int, float | None]:
-        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 1}))
+        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 2}))
         return summary["decisions"], summary["photos_per_decision"]
 
     assert settled() == (0, None)
@@ -185,7 +185,7 @@ def test_statistics_show_how_many_photos_a_key_press_settles(live: LiveSidecar) 
     client = live.client()
 
     def settled() -> tuple[int, float | None]:
-        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 1}))
+        summary = answer(client.get(f"{BASE}/stats/summary", params={"days": 2}))
         return summary["key_presses"], summary["photos_per_key_press"]
 
     def pressed(keys: int, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
