@@ -23,6 +23,7 @@ from smartsort.files.filesystem import FileSystem
 from smartsort.files.layout import SENTINEL, Layout
 from smartsort.files.placement import Placed, Placer, RemoveRequest
 from smartsort.files.private import TOKEN_FILE, make_private
+from smartsort.files.problems import FileRefused
 from smartsort.files.temporary import methods_between
 from smartsort.ledger import key_value
 from smartsort.ledger.backup import backup, backups, check, put_in_place
@@ -205,6 +206,36 @@ def test_a_folder_is_waited_for_once(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         placer.place([request(written(tmp_path / name), tmp_path / "faces" / "anna", name)])
     assert sorted(waited) == ["faces", "faces/anna", "faces/anna", "faces/anna/a.jpg", "faces/anna/b.jpg"]
+
+
+def test_a_folder_in_which_something_was_tried_out_is_waited_for(tmp_path):
+    """An error at a photo: whether its folder takes any is tried. A file of that came back with the power."""
+    waited, tried = [], []
+
+    class Failing(Disk):
+        def link(self, source, target):
+            if target.endswith(".probe"):
+                tried.append(os.path.relpath(os.path.dirname(target), tmp_path))
+            elif "bella" in target:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), target)
+            super().link(source, target)
+
+        def fsync_path(self, path, *, folder):
+            super().fsync_path(path, folder=folder)
+            waited.append(os.path.relpath(path, tmp_path))
+
+    for name in ("anna", "bella"):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+    placer = Placer(Failing())
+    placer.known_folders.areas = (f"{tmp_path}/faces",)
+    batch = [
+        request(written(tmp_path / f"{name}.jpg"), tmp_path / "faces" / name) for name in ("anna", "bella")
+    ]
+    good, bad = placer.place(batch)
+    assert isinstance(good, Placed)
+    assert isinstance(bad, FileRefused)
+    assert tried == ["faces/bella"]
+    assert "faces/bella" in waited
 
 
 def test_a_folder_that_was_made_for_good_stays(tmp_path, monkeypatch):

@@ -90,6 +90,7 @@ class Pending:
     def refuses(self, folder: str) -> bool:
         """Return whether a folder takes no file at all: then an error in it is not about a single file."""
         if folder not in self._refusing:
+            self.folders.setdefault(folder)  # what was tried there is gone for good then
             try:
                 methods_between(folder, folder, self.disk)
             except StorageError:
