@@ -154,9 +154,8 @@ def test_idle_decoders_end(decoders, files):
     assert pool._idle == []
 
 
-def test_closing_does_not_wait_for_a_large_file(decoders, files):
-    pool = decoders()
-    paths = files(endless(), picture(1))
+def reading(pool, paths):
+    """A thread that reads files, and the problems it meets."""
     problems = []
 
     def read():
@@ -165,8 +164,15 @@ def test_closing_does_not_wait_for_a_large_file(decoders, files):
         except SmartsortError as problem:
             problems.append(problem)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
+    return reader, problems
+
+
+def test_closing_does_not_wait_for_a_large_file(decoders, files):
+    pool = decoders()
+    paths = files(endless(), picture(1))
+    reader, problems = reading(pool, paths)
     while not pool._at_work:
         time.sleep(0.01)
     pool.close()
@@ -194,17 +200,8 @@ def test_a_decoder_that_starts_while_all_are_ended_reads_nothing(decoders, files
 def test_whoever_waits_for_one_that_is_read_alone_hears_that_all_are_ended(decoders, files):
     pool = decoders()
     paths = files(picture(1))
-    problems = []
-
-    def read():
-        try:
-            pool.probe(paths)
-        except SmartsortError as problem:
-            problems.append(problem)
-
     pool._exclusive = True
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    reader, problems = reading(pool, paths)
     while not pool._changed._waiters:
         time.sleep(0.01)
     pool.close()

@@ -1,11 +1,10 @@
 """Pages through gallery-dl and yt-dlp, played by scripts; off unless it is switched on."""
 
-import asyncio
 import os
 import sys
-import threading
 
 import pytest
+from tests.broken_off import broken_off
 from tests.misbehaving_site import open_intake, picture, site
 
 from smartsort.config.service import Downloads as Settings
@@ -137,28 +136,10 @@ async def test_a_page_that_is_broken_off_while_its_folder_is_made_or_read_leaves
     tmp_path, programs, monkeypatch, step
 ):
     programs("gallery-dl", f"cp {programs.folder}/photo a.jpg")
-    work = getattr(gallery, step)
-    begun, on, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def held(*arguments):
-        begun.set()
-        on.wait(60)
-        try:
-            return work(*arguments)
-        finally:
-            ended.set()
-
-    monkeypatch.setattr(gallery, step, held)
     temp = tmp_path / "temp"
     temp.mkdir()
-    collecting = asyncio.create_task(gallery.Gallery(Settings()).collect("http://h/", str(temp), "1"))
-    assert await asyncio.to_thread(begun.wait, 60)
-    collecting.cancel()
-    await asyncio.sleep(0)
-    on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await collecting
-    assert await asyncio.to_thread(ended.wait, 60)
+    collecting = gallery.Gallery(Settings()).collect("http://h/", str(temp), "1")
+    await broken_off(collecting, monkeypatch, gallery, step)
     assert os.listdir(temp) == []
 
 

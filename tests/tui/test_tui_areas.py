@@ -11,6 +11,7 @@ from tests.tui.sample.sidecar import SampleSidecar
 from tests.tui.screenshots import settled
 from textual.widgets import Checkbox, Input
 
+from smartsort.api.schemas.history import Undo
 from smartsort.api.schemas.people import PersonView
 from smartsort_tui.screens.activity import HistoryScreen
 from smartsort_tui.screens.people import FACE_PAUSE_SECONDS, PeopleScreen
@@ -189,6 +190,33 @@ async def test_of_somebody_whom_immich_does_not_know_yet_no_face_is_asked_for() 
         assert "to come" in screen_text(pilot)
         await asyncio.sleep(2 * FACE_PAUSE_SECONDS)
         assert cast("PeopleScreen", pilot.app.screen).face._request is None
+
+
+async def test_who_undoes_again_before_the_answer_takes_back_the_decision_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+    answered = asyncio.Event()
+
+    async def undo(what: Undo) -> object:
+        asked.append(what.event or 0)
+        await answered.wait()
+        return what
+
+    async with driving(SampleSidecar(10)) as pilot:
+        await loaded(pilot)
+        await pilot.press("f4")
+        await shows(pilot, "John Doe")
+        screen = pilot.app.screen
+        assert isinstance(screen, PeopleScreen)
+        screen.decided += [(1, "the first"), (2, "the second")]
+        monkeypatch.setattr(pilot.app.client, "undo", undo)  # type: ignore[attr-defined]
+        screen.action_undo()
+        screen.action_undo()
+        await until(pilot, lambda: len(asked) == 2, "both questions")
+        answered.set()
+        await shows(pilot, "undone: the first")
+    assert asked == [2, 1]
 
 
 async def test_somebody_who_seems_to_be_two_people_is_one_by_a_key_and_that_is_undone() -> None:

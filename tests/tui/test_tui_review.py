@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from tests.tui.driving import current, driving, loaded, screen_text, shown, shows, until
-from tests.tui.fake_server import running
+from tests.tui.fake_server import RunningServer, running
+from tests.tui.pilot import KeyPilot
 from tests.tui.sample import data
 from tests.tui.sample.sidecar import SampleSidecar
 from textual.command import CommandPalette
@@ -92,7 +95,9 @@ async def test_the_person_picker_files_under_one_or_several() -> None:
         assert sidecar.decided[19].data["people"] == ["Nadia, Sarah Smith"]
 
 
-async def test_a_picker_whose_people_come_again_leaves_the_cursor_on_whom_it_was_moved_to() -> None:
+@asynccontextmanager
+async def people_on_their_way() -> AsyncIterator[tuple[RunningServer, KeyPilot]]:
+    """A review whose people are known, and will be asked for again without an answer."""
     with running(SampleSidecar(20)) as server:
         async with driving(url=server.url) as pilot:
             screen = await loaded(pilot)
@@ -100,32 +105,31 @@ async def test_a_picker_whose_people_come_again_leaves_the_cursor_on_whom_it_was
             await until(pilot, lambda: screen.desk.people, "the people")
             await pilot.press("escape")
             server.fake.held_back = "/people"
-            await pilot.press("P", "down", "down")
-            chosen = pilot.app.screen.query_one(PeopleRows).found[2].name
-            await until(pilot, lambda: server.fake.waiting, "the question to be under way")
-            server.fake.held_back = ""
-            asked = [worker for worker in pilot.app.workers if worker.group == "people"]
-            await until(pilot, lambda: all(worker.is_finished for worker in asked), "the answer")
-            await pilot.press("enter")
-            await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the decision")
+            yield server, pilot
+
+
+async def test_a_picker_whose_people_come_again_leaves_the_cursor_on_whom_it_was_moved_to() -> None:
+    async with people_on_their_way() as (server, pilot):
+        await pilot.press("P", "down", "down")
+        chosen = pilot.app.screen.query_one(PeopleRows).found[2].name
+        await until(pilot, lambda: server.fake.waiting, "the question to be under way")
+        server.fake.held_back = ""
+        asked = [worker for worker in pilot.app.workers if worker.group == "people"]
+        await until(pilot, lambda: all(worker.is_finished for worker in asked), "the answer")
+        await pilot.press("enter")
+        await until(pilot, lambda: 20 in server.fake.sidecar.decided, "the decision")
     assert server.fake.sidecar.decided[20].data["people"] == [chosen]
 
 
 async def test_a_picker_whose_people_come_again_shows_who_is_found_first_under_the_cursor() -> None:
-    with running(SampleSidecar(20)) as server:
-        async with driving(url=server.url) as pilot:
-            screen = await loaded(pilot)
-            await pilot.press("P")
-            await until(pilot, lambda: screen.desk.people, "the people")
-            await pilot.press("escape")
-            server.fake.held_back = "/people"
-            await pilot.press("P", *"zo")
-            rows = pilot.app.screen.query_one(PeopleRows)
-            assert [person.name for person in rows.found] == ["Zoë Żak"]
-            server.fake.sidecar.created.append(PersonView(id="person-99", name="Zo"))
-            server.fake.held_back = ""
-            await until(pilot, lambda: [person.name for person in rows.found][:1] == ["Zo"], "the people")
-            assert rows.cursor == 0
+    async with people_on_their_way() as (server, pilot):
+        await pilot.press("P", *"zo")
+        rows = pilot.app.screen.query_one(PeopleRows)
+        assert [person.name for person in rows.found] == ["Zoë Żak"]
+        server.fake.sidecar.created.append(PersonView(id="person-99", name="Zo"))
+        server.fake.held_back = ""
+        await until(pilot, lambda: [person.name for person in rows.found][:1] == ["Zo"], "the people")
+        assert rows.cursor == 0
 
 
 async def test_a_new_person_is_created_once() -> None:

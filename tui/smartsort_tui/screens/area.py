@@ -207,9 +207,10 @@ class AreaScreen(Front[None]):
         if not self.decided:
             self.say("no decision here to undo", "warn")
             return
-        event, text = self.decided[-1]
-        if await self.answer(lambda client: client.undo(Undo(event=event))) is not None:
-            self.decided.pop()
+        event, text = self.decided.pop()  # at once: a second key takes back the one before it
+        if await self.answer(lambda client: client.undo(Undo(event=event))) is None:
+            self.decided.append((event, text))
+        else:
             self.say(f"undone: {text}", "good")
             self.connected()
 
