@@ -5,8 +5,10 @@ And servers end at once, and close no connection on a client that is only slow.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import functools
+import gc
 import random
 import sqlite3
 import ssl
@@ -107,10 +109,28 @@ def _patient(config: uvicorn.Config, *given: Any, **more: Any) -> None:
     _configure(config, *given, **{"timeout_keep_alive": 300, **more})
 
 
+_parse = ast.parse
+
+
+def _parsed(*given: Any, **more: Any) -> Any:
+    """Parse, and collect no garbage meanwhile.
+
+    A finalizer that parses, too, makes Python 3.11 raise SystemError. To write a traceback down is enough.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        return _parse(*given, **more)
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def once_for_all_tests() -> None:
     """No test speaks TLS with another setting, and reading all certificates takes each client 24 ms."""
     ssl.create_default_context = functools.cache(ssl.create_default_context)
     migrations.migrate = _copied
     samples.draw_people = _drawn
+    ast.parse = _parsed
     uvicorn.Config.__init__ = _patient  # type: ignore[method-assign]
     _end_servers_at_once()
