@@ -19,6 +19,7 @@ from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
 from smartsort.ledger import photos
 from smartsort.ledger.photos import Change
+from smartsort.ledger.records import Area
 from smartsort.pipeline.arrival.claim import Claimer, Offered
 from smartsort.pipeline.routing.route import Router
 from smartsort.rescue.adopt import Adoption
@@ -288,6 +289,43 @@ async def test_a_copy_whose_source_lost_its_bytes_is_the_photo(tmp_path):
         [held] = world.names(1)
         assert content_of(world.context.absolute(held)) == picture(1)
         assert content_of(offered) == b""
+        world.check()
+    finally:
+        close_world(world)
+
+
+@pytest.mark.parametrize("taken_back_before", [False, True])
+@pytest.mark.parametrize("left", [b"", None], ids=["emptied", "gone"])
+async def test_a_side_file_whose_source_lost_its_bytes_is_offered_again_from_the_copy(
+    tmp_path, left, taken_back_before
+):
+    """The photo's own name in `temp_downloads/` was not on the disk yet: all is offered again."""
+    disk = Copies()
+    world = opened(tmp_path, Steps(), lambda _: disk)
+    with suppress(Died):
+        await come(world)
+    close_world(world)
+    disk.dies = False
+    temp, offered = world.context.folder(Area.TEMP), f"{world.context.layout.inbox}/test"
+    os.unlink(f"{temp}/1-photo_stranger_1.jpg")
+    write(f"{temp}/1-xmp_stranger_1.jpg.xmp", b"<x/>")
+    os.unlink(f"{offered}/stranger_1.jpg.xmp")
+    if left is not None:
+        write(f"{offered}/stranger_1.jpg.xmp", left)
+    if taken_back_before:  # and killed there
+        disk.unlink = lambda *args: (_ for _ in ()).throw(Died)
+        with pytest.raises(Died):
+            opened(tmp_path, Steps(), lambda _: disk, server=world.server, clock=world.clock)
+        del disk.unlink
+        world.clock.pass_by(days=1)
+    world = opened(tmp_path, Steps(), lambda _: disk, server=world.server, clock=world.clock)
+    try:
+        assert [name for name in os.listdir(temp) if not name.startswith(".")] == []
+        lying = {content_of(f"{offered}/{name}"): name for name in sorted(os.listdir(offered))}
+        assert len(lying) == len(os.listdir(offered)) == (2 if left is None else 3)
+        assert lying[picture(1)] == "stranger_1.jpg"
+        assert lying[b"<x/>"].startswith("stranger_1.jpg")
+        assert (lying[b"<x/>"] == "stranger_1.jpg.xmp") is (left is None)
         world.check()
     finally:
         close_world(world)

@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
@@ -18,9 +19,10 @@ from smartsort.core.model import AT_REST, State
 from smartsort.errors import SmartsortError, StorageError
 from smartsort.files.durable import Pending
 from smartsort.files.hashing import sha256_of
-from smartsort.files.names import split_extension
-from smartsort.files.placement import RemoveRequest, points_at, sweep_temporaries
+from smartsort.files.names import candidates, split_extension
+from smartsort.files.placement import points_at, sweep_temporaries
 from smartsort.files.problems import NameKept
+from smartsort.files.requests import Placed, PlaceRequest, RemoveRequest
 from smartsort.files.shown import shown
 from smartsort.files.stamps import stamp_or_none
 from smartsort.ledger import adopted, outbox, photos
@@ -170,11 +172,7 @@ class Recovery:
                 again = False
             if again or not any(n.member is Member.PHOTO for n in names):
                 # Not all was taken, or not for good: it lies where it was dropped, and is taken together.
-                drops = [
-                    RemoveRequest(os.path.join(temp, name), origin, sha256=self._digest(origin))
-                    for _, name, origin in origins
-                ]
-                if not self._drop_all(drops):
+                if not self._offered_whole(photo.id, [(name, origin) for _, name, origin in origins]):
                     return False
                 context.ledger.write(lambda db: photos.forget_unclaimed(db, [photo.id]))
                 return True
@@ -221,12 +219,39 @@ class Recovery:
         """What was to join a photo at rest, and is not in the ledger, goes back to be offered again."""
         context = self._context
         held = {n.path for n in context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]}
-        drops = [
-            RemoveRequest(os.path.join(context.folder(Area.TEMP), name), origin, sha256=self._digest(origin))
-            for _, name, origin in origins
-            if name not in held and stamp_or_none(origin) is not None
-        ]
+        back = [(name, origin) for _, name, origin in origins if name not in held and stamp_or_none(origin)]
+        return self._offered_whole(photo.id, back)
+
+    def _offered_whole(self, photo_id: int, files: Iterable[tuple[str, str]]) -> bool:
+        """Remove these (name in `temp_downloads/`, where it was offered): they will be offered again."""
+        drops = []
+        for name, origin in files:
+            place = os.path.join(self._context.folder(Area.TEMP), name)
+            try:
+                survivor = self._survivor(photo_id, place, origin)
+            except SmartsortError as problem:
+                log.warning("%s", problem)
+                return False
+            drops.append(RemoveRequest(place, survivor, sha256=self._digest(survivor)))
         return self._drop_all(drops)
+
+    def _survivor(self, photo_id: int, place: str, origin: str) -> str:
+        """Return where the bytes of `place` are, too: where they were offered, as a rule.
+
+        A power cut may have taken them there. They are then offered beside it, under the first free name.
+        """
+        stamp = stamp_or_none(place)
+        if stamp is None or self._same(place, origin):
+            return origin
+        if home := self._home_of(place, photo_id):
+            return self._context.absolute(home)
+        # The same name at each start, should this one end here.
+        names = candidates(os.path.basename(origin), datetime.fromtimestamp(stamp.mtime_ns / 1e9, UTC))
+        request = PlaceRequest(place, os.path.dirname(origin), names, sha256=sha256_of(place), adopt=True)
+        [placed] = self._context.placer.place([request])
+        if not isinstance(placed, Placed):
+            raise placed
+        return placed.path
 
     # --- routes ------------------------------------------------------------------------------
 
