@@ -1,6 +1,7 @@
 """Downloads against a site that misbehaves: resuming, limits, retries, and what the bytes turn out to be."""
 
 import asyncio
+import gc
 import gzip
 import os
 from datetime import UTC, datetime, timedelta
@@ -361,6 +362,33 @@ async def test_a_full_disk_makes_downloads_wait_and_says_so(intake, web, monkeyp
     monkeypatch.setattr("smartsort.downloads.fetch.check_room", lambda folder, wanted: None)
     await intake.work()
     assert len(intake.photos()) == 1
+
+
+@pytest.mark.parametrize("trouble", ["no room", "not there"])
+async def test_a_download_that_cannot_even_be_noted_is_told_by_the_stage(intake, web, monkeypatch, trouble):
+    def full(*args, **more):
+        raise StorageFull("it is full")
+
+    async def steps():
+        for _ in range(20):
+            await asyncio.wait_for(intake.downloads.step(), 20)
+
+    unheard = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    url = web.file("/a.jpg", picture(1000))
+    await intake.downloads.submit([(url if trouble == "no room" else f"{web.url}/none.jpg", "x")])
+    with monkeypatch.context() as taken:
+        if trouble == "no room":
+            taken.setattr("smartsort.downloads.fetch.check_room", full)
+        taken.setattr(queue.submissions, "postpone", full)
+        taken.setattr(queue.submissions, "fail", full)
+        for _ in range(2):  # it is tried again, and told again
+            with pytest.raises(StorageFull, match="it is full"):
+                await steps()
+    gc.collect()
+    assert unheard == []
+    await intake.work()
+    assert len(intake.photos()) == (trouble == "no room")
 
 
 async def test_an_empty_file_is_a_failure(intake, web):

@@ -225,7 +225,20 @@ class Downloads:
         return min(IDLE_SECONDS, max(0.0, seconds))
 
     async def _run(self, item: Submission) -> None:
-        began = time.monotonic()
+        try:
+            await self._bring_in_or_note(item, time.monotonic())
+        except Exception as problem:  # noqa: BLE001 - told by `step`; one download never stops the others
+            self._failure = problem
+            if not isinstance(problem, StorageError):  # the ledger takes nothing: it is tried again as it was
+                with suppress(Exception):
+                    await self._again_later(item, "an internal error, see the log")
+        finally:
+            self._running.pop(item.id, None)
+            self.arrivals.notify()
+            self.wake()
+
+    async def _bring_in_or_note(self, item: Submission, began: float) -> None:
+        """Bring it in, or write down why not. Raises StorageError when that cannot be written either."""
         try:
             await self._bring_in(item)
         except (UrlRefused, DownloadFailed) as problem:
@@ -235,21 +248,10 @@ class Downloads:
             await self._failed(item, again, time.monotonic() - began)
         except (FileProblem, StorageError) as problem:
             self._failure = problem if isinstance(problem, StorageError) else None
-            await self._postpone(item, str(problem), _STORAGE_SECONDS, item.attempts, item.spent_seconds)
-        except Exception as problem:  # noqa: BLE001 - told by `step`; one download never stops the others
-            self._failure = problem
-            with suppress(Exception):
-                await self._postpone(
-                    item,
-                    "an internal error, see the log",
-                    _STORAGE_SECONDS,
-                    item.attempts,
-                    item.spent_seconds,
-                )
-        finally:
-            self._running.pop(item.id, None)
-            self.arrivals.notify()
-            self.wake()
+            await self._again_later(item, str(problem))
+
+    async def _again_later(self, item: Submission, why: str) -> None:
+        await self._postpone(item, why, _STORAGE_SECONDS, item.attempts, item.spent_seconds)
 
     async def _bring_in(self, item: Submission) -> None:
         others: tuple[NewSubmission, ...] = ()

@@ -203,6 +203,7 @@ class CommandExecutor:
             key = photo.id, photo.asset_id, faces
             if key not in self._measuring:
                 task = asyncio.create_task(self.evidence_builder.build([(photo, faces)]))
+                task.add_done_callback(_heard)
                 self._measuring[key] = task
             tasks.append(key)
         entries = await self.evidence_builder.build([one for one in known if one not in videos])
@@ -221,3 +222,9 @@ class CommandExecutor:
             await self._place_stage.library_of(shard) for shard in sorted(s for s in shards if s is not None)
         ]
         return {library_id for library_id in found if library_id is not None}
+
+
+def _heard(task: asyncio.Task[list[PhotoEvidence]]) -> None:
+    """Of several that fail the first is told; of a video that is moved meanwhile nobody asks."""
+    if not task.cancelled():
+        task.exception()
