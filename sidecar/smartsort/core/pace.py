@@ -86,7 +86,7 @@ class Batches:
         self._batch = None
 
 
-PAUSE_SHARE = 0.75
+PAUSE_SHARE = 0.5
 """Of what the rest seems to take, how much passes before the next look."""
 
 EXPECTED_SHARE = 0.7
@@ -95,11 +95,11 @@ EXPECTED_SHARE = 0.7
 WORTH_EXPECTING = 1.0
 """Seconds. What should be done sooner is looked at as if it were not known."""
 
-PATIENCE_SHARE = 0.03
+PATIENCE_SHARE = 0.01
 """Of the time a batch was on its way, how long its end may go unnoticed, at least `SHORTEST_PAUSE`."""
 
-FOLLOWING_SHARE = 0.06
-FOLLOWING_SECONDS = 0.6
+FOLLOWING_SHARE = 0.03
+FOLLOWING_SECONDS = 0.35
 """As many seconds, or this share of the time a batch was in detection, may pass between two looks at its
 recognition: photos become final one by one then, and whoever waited long can wait for a moment more."""
 
