@@ -20,6 +20,10 @@ import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from hypothesis.internal.conjecture import providers  # noqa: E402
 from hypothesis.internal.constants_ast import Constants  # noqa: E402
+from tests.branches import measured  # noqa: E402
+
+MEASURED = measured()  # before anything of smartsort is imported
+
 from tests.checkout import pytest_sessionfinish, pytest_sessionstart  # noqa: E402, F401  (hooks)
 from tests.memory import write_to_memory  # noqa: E402
 from tests.once import once_for_all_tests  # noqa: E402
@@ -36,11 +40,13 @@ settings.load_profile("smartsort")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_configure():
+def pytest_configure(config):
     """Hypothesis draws constants of the modules that are imported so far: other ones in each process."""
     if settings.default.derandomize:
         none = Constants()
         providers._get_local_constants = lambda: none
+    if MEASURED:
+        config.pluginmanager.register(MEASURED)
 
 
 @pytest.hookimpl(wrapper=True)

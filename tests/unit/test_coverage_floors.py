@@ -17,8 +17,8 @@ _SPEC.loader.exec_module(floors)
 
 
 def file(lines: int, run: int, branches: int = 0, taken: int = 0) -> dict[str, dict[str, int]]:
-    counts = {"num_statements": lines, "covered_lines": run}
-    return {"summary": {**counts, "num_branches": branches, "covered_branches": taken}}
+    counts = {"missing_lines": lines - run, "covered_lines": run}
+    return {"summary": {**counts, "missing_branches": branches - taken, "covered_branches": taken}}
 
 
 FILES = {
