@@ -68,11 +68,9 @@ class ApiProblem(Exception):
     title = "That did not work"
     remedy = ""
 
-    def __init__(self, detail: str, *, remedy: str | None = None) -> None:
+    def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
-        if remedy is not None:
-            self.remedy = remedy
 
 
 class Unreachable(ApiProblem):
@@ -230,11 +228,11 @@ class Client:
 
         return await self._get(Explained, f"/photos/{photo}/explain")
 
-    async def spot_checks(self, *, cursor: str | None = None, limit: int = 50) -> SpotCheckPage:
+    async def spot_checks(self, cursor: str | None) -> SpotCheckPage:
         """Automatic filings to check, newest first. Raises NotThere from a sidecar without them."""
         from smartsort.api.schemas.evaluation import SpotCheckPage
 
-        return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor, limit=limit)
+        return await self._get(SpotCheckPage, "/spot-checks", cursor=cursor)
 
     async def strangers(self) -> Strangers:
         """Return the faces that nobody has named, in groups."""
@@ -296,7 +294,8 @@ class Client:
 
     async def picture(self, path: str) -> bytes:
         """Return the bytes of a picture by the path the API gave for it."""
-        target = self.url.join(path) if not path.startswith("/") else self._below_prefix(path)
+        # Behind a reverse proxy smartsort may live below a prefix its own paths do not name.
+        target = path.lstrip("/") if path.startswith("/") else self.url.join(path)
         pieces, size = [], 0
         async with aclosing(self._streamed(target, headers={"Accept": "image/*"})) as stream:
             async for piece in stream:
@@ -383,10 +382,6 @@ class Client:
 
     def _path(self, path: str) -> str:
         return BASE.lstrip("/") + path
-
-    def _below_prefix(self, path: str) -> str:
-        # Behind a reverse proxy smartsort may live below a prefix its own paths do not name.
-        return path.lstrip("/")
 
     async def _streamed(self, url: httpx.URL | str, **more: Any) -> AsyncGenerator[bytes]:
         try:

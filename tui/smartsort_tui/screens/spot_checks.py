@@ -118,7 +118,7 @@ class SpotCheckScreen(AreaScreen):
 
     async def _load(self, cursor: str | None) -> None:
         try:
-            page = await self.smartsort.client.spot_checks(cursor=cursor)
+            page = await self.smartsort.client.spot_checks(cursor)
         except NotThere:
             self.words.update("This sidecar is older than spot checks.")
             return
