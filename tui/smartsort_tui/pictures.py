@@ -6,7 +6,7 @@ import io
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.color import Color
@@ -15,6 +15,9 @@ from rich.style import Style
 
 from smartsort.api.schemas.people import FaceView
 from smartsort_tui.terminal import Colours
+
+if TYPE_CHECKING:
+    from smartsort.api.schemas.near_misses import NearMissFace
 
 # A preview of Immich has 1440 pixels on its long side. A fake one must not fill the memory.
 MAX_PIXELS = 40_000_000
@@ -47,7 +50,7 @@ class Box:
     chosen: bool = False
 
 
-def boxes_of(faces: Sequence[FaceView], chosen_face: int | None = None) -> tuple[Box, ...]:
+def boxes_of(faces: Sequence[FaceView | NearMissFace], chosen_face: int | None = None) -> tuple[Box, ...]:
     """Return the faces the API names as boxes to draw. One without the size of its picture is left out."""
     return tuple(
         Box(

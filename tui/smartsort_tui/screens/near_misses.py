@@ -20,7 +20,7 @@ from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import work
 from smartsort_tui.decisions import left_text
 from smartsort_tui.details import bullet, section
-from smartsort_tui.pictures import Box
+from smartsort_tui.pictures import boxes_of
 from smartsort_tui.screens.area import link_words
 from smartsort_tui.screens.offers import OfferBar, OfferingArea
 from smartsort_tui.widgets.lines import TextPane
@@ -151,7 +151,8 @@ class NearMissScreen(OfferingArea):
             self.picture.show(Request((row.person.sheet,)))
             return
         portrait = self.smartsort.client.person_thumbnail(row.person.person.id)
-        self.picture.show(Request((row.face.preview, portrait), crop=_box(row.face)))
+        crop = next(iter(boxes_of([row.face])), None)
+        self.picture.show(Request((row.face.preview, portrait), crop=crop))
 
     def _text(self, row: Row, width: int) -> Content:
         chosen = self._chosen(row.person)
@@ -215,11 +216,3 @@ class NearMissScreen(OfferingArea):
         failed = f", {done.failed} failed" if done.failed else ""
         self.say(f"{text}{failed}{left_text(done)} · {undo} takes it back", "warn" if failed else "good")
         self.connected()
-
-
-def _box(face: NearMissFace) -> Box | None:
-    if face.image_width <= 0 or face.image_height <= 0:
-        return None
-    x1, y1, x2, y2 = face.box
-    wide, high = face.image_width, face.image_height
-    return Box(face.number, x1 / wide, y1 / high, x2 / wide, y2 / high)
