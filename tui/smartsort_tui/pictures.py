@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.color import Color
@@ -30,8 +29,6 @@ MARGIN_OF_FACE = 0.35
 _INK = (20, 20, 20)
 _PAPER = (255, 214, 10)
 _GAP = 1
-
-ValueT = TypeVar("ValueT")
 
 
 class Undecodable(Exception):
@@ -300,48 +297,3 @@ def _as_high(lines: list[list[Segment]], rows: int) -> list[list[Segment]]:
     blank = [Segment(" " * sum(segment.cell_length for segment in lines[0]))] if lines else []
     above = (rows - len(lines)) // 2
     return [[*blank] for _ in range(above)] + lines + [[*blank] for _ in range(rows - len(lines) - above)]
-
-
-class BoundedStore(Generic[ValueT]):
-    """Values used last, up to a total weight. The heaviest single value is allowed the whole of it."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._total = 0
-        self._held: OrderedDict[Hashable, tuple[ValueT, int]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    @property
-    def weight(self) -> int:
-        """How much all that is held weighs."""
-        return self._total
-
-    def get(self, key: Hashable) -> ValueT | None:
-        """Return what is held under a key, which counts as used now, None when it was let go."""
-        held = self._held.get(key)
-        if held is None:
-            return None
-        self._held.move_to_end(key)
-        return held[0]
-
-    def put(self, key: Hashable, value: ValueT, weight: int = 1) -> None:
-        """Hold a value, and let go of those that were not used for longest."""
-        self.drop(key)
-        self._held[key] = (value, weight)
-        self._total += weight
-        while self._total > self._most and len(self._held) > 1:
-            _, (_, dropped) = self._held.popitem(last=False)
-            self._total -= dropped
-
-    def drop(self, key: Hashable) -> None:
-        """Let go of a value, if it is held."""
-        held = self._held.pop(key, None)
-        if held is not None:
-            self._total -= held[1]
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._held.clear()
-        self._total = 0

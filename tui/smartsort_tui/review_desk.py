@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
+
+from textual.cache import LRUCache
 
 from smartsort.api.schemas.base import BulkKind, Category
 from smartsort.api.schemas.decisions import BulkActionResult, Selection
@@ -51,8 +52,8 @@ class Desk:
         self._category: Category | None = None
         self._search = ""
         self._round = 0
-        self._items: OrderedDict[int, ReviewItem] = OrderedDict()
-        self._explained: OrderedDict[int, Explained] = OrderedDict()
+        self._items: LRUCache[int, ReviewItem] = LRUCache(ITEMS_KEPT)
+        self._explained: LRUCache[int, Explained] = LRUCache(ITEMS_KEPT)
         self._loading_items: dict[int, asyncio.Task[ReviewItem]] = {}
         self._sent: list[Sent] = []
         self._sending = asyncio.Semaphore(DECISIONS_AT_ONCE)
@@ -133,7 +134,6 @@ class Desk:
         """Return an item, asked for once. Raises ApiProblem."""
         held = self._items.get(item)
         if held is not None:
-            self._items.move_to_end(item)
             return held
         task = self._loading_items.get(item)
         if task is None:
@@ -145,8 +145,6 @@ class Desk:
         try:
             answer = await self.client.item(item)
             self._items[item] = answer
-            while len(self._items) > ITEMS_KEPT:
-                self._items.popitem(last=False)
             return answer
         finally:
             self._loading_items.pop(item, None)
@@ -160,8 +158,6 @@ class Desk:
         held = self._explained.get(photo)
         if held is None:
             held = self._explained[photo] = await self.client.explain(photo)
-            while len(self._explained) > ITEMS_KEPT:
-                self._explained.popitem(last=False)
         return held
 
     # --- decisions --------------------------------------------------------------------------
@@ -200,7 +196,7 @@ class Desk:
             else:
                 self.queue.confirm(item)
         finally:
-            self._items.pop(item, None)
+            self._items.discard(item)
             sent.answered.set()
 
     async def rule_out(self, row: QueueItem, rule_out: RuleOut, text: str) -> None:
@@ -214,8 +210,8 @@ class Desk:
 
     async def _ask_again(self, item: int) -> None:
         """Have an item and its row as they now are. If that fails, it is asked for when it is shown."""
-        if (held := self._items.pop(item, None)) is not None:
-            self._explained.pop(held.id, None)
+        self._items.discard(item)
+        self._explained.discard(item)
         with suppress(ApiProblem):
             self.queue.replace(await self.load_item(item))
 

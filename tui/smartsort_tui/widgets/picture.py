@@ -18,12 +18,13 @@ from textual.widget import Widget
 
 from smartsort_tui.api import ApiProblem, NotThere
 from smartsort_tui.background import ended, work
+from smartsort_tui.store import BoundedStore
 from smartsort_tui.terminal import Terminal
 
 if TYPE_CHECKING:
     from smartsort_tui.base import BaseApp
     from smartsort_tui.keyboard import Sight
-    from smartsort_tui.pictures import BoundedStore, Box, Frame
+    from smartsort_tui.pictures import Box, Frame
 
 # Bytes as they came. A preview has about 300 kB.
 FETCHED_BYTES = 12 * 1024 * 1024
@@ -46,8 +47,6 @@ class PictureSource:
     """Bytes of pictures, each fetched once while it is remembered."""
 
     def __init__(self, fetch: Callable[[str], Awaitable[bytes]]) -> None:
-        from smartsort_tui.pictures import BoundedStore
-
         self._fetch = fetch
         self._held: BoundedStore[bytes] = BoundedStore(FETCHED_BYTES)
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
@@ -138,7 +137,7 @@ class PicturePane(Container):
         self._source = PictureSource(app.fetch_picture)
         self._request: Request | None = None
         self._shown: tuple[Request, Frame] | None = None
-        self._drawn: BoundedStore[Any] | None = None
+        self._store: BoundedStore[Any] = BoundedStore(DRAWN_BYTES)
         self.waits = 0
         """How often a picture was not ready when it was asked for."""
 
@@ -183,14 +182,6 @@ class PicturePane(Container):
         frame = self._frame(request)
         if frame is not None and self._store.get((request, frame)) is None:
             work(self, "picture-ahead", self._prepared, request, frame, latest_only=True)
-
-    @property
-    def _store(self) -> BoundedStore[Any]:
-        if self._drawn is None:
-            from smartsort_tui.pictures import BoundedStore
-
-            self._drawn = BoundedStore(DRAWN_BYTES)
-        return self._drawn
 
     def _frame(self, request: Request) -> Frame | None:
         """Return the room there is, None while there is none."""
