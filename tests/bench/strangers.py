@@ -22,8 +22,8 @@ import numpy as np
 from rich.console import Console
 from tests.bench.report import Figure, show, write
 
-from smartsort.confidence.neighbours import Neighbours, links, whole
-from smartsort.core.groups import UnnamedFace, grouped, regrouped
+from smartsort.confidence.neighbours import Neighbours, whole
+from smartsort.core.groups import Group, UnnamedFace, grouped, regrouped
 
 LENGTH = 512
 MOST, SIZES = 200, 1.1
@@ -96,10 +96,17 @@ def real(path: str, count: int, seed: int) -> Faces:
     return Faces(faces.vectors[chosen], faces.people[chosen])
 
 
+def groups_of(unnamed: list[UnnamedFace], vectors: np.ndarray) -> list[Group]:
+    """The groups of faces that come all at once."""
+    near = Neighbours(vectors.shape[1])
+    near.put(unnamed, vectors)
+    return grouped(unnamed, near.links())
+
+
 def judged(faces: Faces, name: str) -> Iterator[Figure]:
     """What naming each group once, and each photo that is left over, comes to."""
     unnamed = faces.unnamed
-    groups = grouped(unnamed, links(unnamed, faces.vectors))
+    groups = groups_of(unnamed, faces.vectors)
     several = [group for group in groups if len(group) > 1]
     right = sum(max(Counter(faces.people[list(group)].tolist()).values()) for group in several)
     photos = sum(map(len, several))
@@ -126,7 +133,7 @@ def judged(faces: Faces, name: str) -> Iterator[Figure]:
 def keyed(faces: Faces, name: str) -> Iterator[Figure]:
     """Photos for each key press in the terminal UI: each name is typed, and none is suggested."""
     unnamed = faces.unnamed
-    sizes = [len(group) for group in grouped(unnamed, links(unnamed, faces.vectors))]
+    sizes = [len(group) for group in groups_of(unnamed, faces.vectors)]
     several, photos = sum(size > 1 for size in sizes), len(unnamed)
     named = len(set(faces.people.tolist()))
     keys = {
@@ -157,10 +164,10 @@ def measured(count: int) -> Iterator[Figure]:
     del near, of
     unnamed, faces.vectors = unnamed[:count], vectors[:count]
     began = time.process_time()
-    grouped(unnamed, links(unnamed, faces.vectors))
+    groups_of(unnamed, faces.vectors)
     seconds = time.process_time() - began
     tracemalloc.start()
-    grouped(unnamed, links(unnamed, faces.vectors))
+    groups_of(unnamed, faces.vectors)
     peak = tracemalloc.get_traced_memory()[1] + faces.vectors.nbytes
     tracemalloc.stop()
     limits = (5.0, 300.0) if count == COUNTS[-1] else (None, None)

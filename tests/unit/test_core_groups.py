@@ -12,12 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartsort.confidence import neighbours
-from smartsort.confidence.neighbours import LENGTH, Neighbours, links, whole
+from smartsort.confidence.neighbours import LENGTH, Neighbours, whole
 from smartsort.core.groups import DAYS_APART, HINT, LINKED, Said, UnnamedFace, grouped, regrouped
 
 
 def ids(faces, groups):
     return {frozenset(faces[index].id for index in group) for group in groups}
+
+
+def links(faces, vectors, level=0.0):
+    near = Neighbours(vectors.shape[1], level)
+    near.put(faces, vectors)
+    return near.links()
 
 
 def of(faces, vectors):

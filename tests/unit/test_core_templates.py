@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smartsort.core.model import Evidence, Origin, Person
 from smartsort.core.naming import FOLDER_BYTES, folder_name
 from smartsort.core.policy import Policy
-from smartsort.core.templates import INSTEAD, OWN_FOLDER, folders_of, needs_metadata, parse
+from smartsort.core.templates import INSTEAD, OWN_FOLDER, folders_of, parse
 
 ANNA, BEN = Person("1", "Anna"), Person("2", "Ben")
 ROME = Evidence(
@@ -128,21 +128,6 @@ def test_a_template_knows_the_folders_that_it_may_have_made():
     assert not of_two.matches("us_two")
     assert not of_two.matches("us_three/2024")
     assert not parse("a b", for_person=False).matches("a.b")
-
-
-@pytest.mark.parametrize(
-    ("template", "needs"),
-    [
-        ("{person}", False),
-        ("{person}/{source}/{album}", False),
-        ("{person}/{year}", True),
-        ("{person}/in {month}", True),
-        ("{camera}/{person}", True),
-        ("{person}/year", False),
-    ],
-)
-def test_when_a_photo_was_taken_and_its_camera_are_read_where_a_folder_is_named_after_them(template, needs):
-    assert needs_metadata(parse(template)) is needs
 
 
 def test_a_day_that_cannot_be_read_is_no_day():

@@ -56,19 +56,16 @@ def test_refuses_what_is_no_key_without_showing_it(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "supported", "noted"),
+    ("version", "supported", "finds_together"),
     [
-        ((2, 4, 9), False, "older"),
-        ((2, 5, 6), True, ""),
-        ((3, 0, 0), True, ""),
-        ((3, 1, 0), True, ""),
-        ((3, 2, 0), True, "newer"),
-        ((4, 0, 0), True, "newer"),
+        ((2, 4, 9), False, False),
+        ((2, 5, 6), True, False),
+        ((3, 1, 0), True, False),
+        ((3, 2, 0), True, True),
+        ((4, 0, 0), True, True),
     ],
 )
-def test_knows_its_versions(version: tuple[int, int, int], supported: bool, noted: str) -> None:
+def test_knows_its_versions(version: tuple[int, int, int], supported: bool, finds_together: bool) -> None:
     capabilities = Capabilities.of(version)
     assert capabilities.supported is supported
-    assert noted in capabilities.note
-    assert bool(capabilities.note) is bool(noted)
-    assert capabilities.albums_name_owner is (version < (3, 0, 0))
+    assert capabilities.finds_together is finds_together

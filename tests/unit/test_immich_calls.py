@@ -353,11 +353,7 @@ async def test_reads_the_administrators_settings() -> None:
         "notifications": {"smtp": {"transport": {"password": "secret"}}},
     }
     settings = await Fake(answers={"GET /system-config": answer}).server().system_settings()
-    assert (settings.watches_libraries, settings.imports_faces, settings.recognition_enabled) == (
-        True,
-        True,
-        False,
-    )
+    assert (settings.watches_libraries, settings.imports_faces) == (True, True)
     assert "secret" not in repr(settings)
 
 

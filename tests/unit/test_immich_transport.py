@@ -197,12 +197,6 @@ async def test_a_server_that_does_not_tell_the_time_is_given_ten_minutes() -> No
         assert placed - asked >= timedelta(minutes=9)
 
 
-async def test_counts_bytes() -> None:
-    server = Script(httpx.Response(200, json=[])).server()
-    await server.faces("a")
-    assert server.received_bytes == len(b"[]")
-
-
 async def test_an_answer_cut_short_on_the_wire_is_asked_for_again() -> None:
     answers = [b"Content-Length: 90\r\n\r\n[", b"Content-Length: 2\r\n\r\n[]"]
 

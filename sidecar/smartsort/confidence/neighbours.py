@@ -40,17 +40,6 @@ def rows(packed: bytearray, length: int) -> Vectors:
     return np.frombuffer(packed, np.int16).reshape(-1, max(1, length))
 
 
-def links(faces: Sequence[UnnamedFace], vectors: Vectors, level: float = 0.0) -> Iterator[Link]:
-    """Yield the pairs of faces that are alike, on two photos that were taken within some years, each once.
-
-    `level` is how alike unrelated people look to this model (`core.similarity.unrelated_level`). Faces are
-    compared in the order of their ids: the same faces have the same links in whichever order they come.
-    """
-    near = Neighbours(vectors.shape[1], level)
-    near.put(faces, vectors)  # into the slots 0, 1, 2
-    return near.links()
-
-
 class Neighbours:
     """The `NEAREST` faces of each face, and the links that follow. Each face has a slot, which is a number.
 

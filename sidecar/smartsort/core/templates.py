@@ -133,13 +133,6 @@ def taken_on(evidence: Evidence) -> date | None:
         return None
 
 
-def needs_metadata(template: Template) -> bool:
-    """Return True when it names what only the file of a photo tells: when it was taken, and the camera."""
-    return any(
-        name in ("year", "month", "camera") for part in template.parts for name in _FIELD.findall(part)
-    )
-
-
 def folders_of(
     patterns: Iterable[str], people: Iterable[_Someone], folder_of: Callable[[_Someone], str]
 ) -> dict[str, _Someone | None]:

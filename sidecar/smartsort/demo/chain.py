@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,6 @@ from smartsort.demo.pictures import PictureFacts, are_copies, fingerprint, read_
 from smartsort.demo.recognition import Recognition
 from smartsort.demo.state import DemoState
 
-log = logging.getLogger(__name__)
 # While one of these has an active job, nobody is assigned.
 BLOCKING_QUEUES = ("thumbnailGeneration", "faceDetection")
 

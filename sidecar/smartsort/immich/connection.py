@@ -89,11 +89,6 @@ class Connection:
         return MappingProxyType(dict(self._traffic.calls))
 
     @property
-    def received_bytes(self) -> int:
-        """Bytes of all answers so far, decompressed."""
-        return self._traffic.received_bytes
-
-    @property
     def silent_seconds(self) -> float:
         """Seconds since the last good answer. Infinite before one and after a call that failed."""
         return self._traffic.silent_seconds(time.monotonic())

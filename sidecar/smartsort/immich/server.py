@@ -58,7 +58,6 @@ class SystemSettings:
     watches_libraries: bool
     """A file that leaves the library takes its asset along at once, instead of going offline."""
     imports_faces: bool
-    recognition_enabled: bool
     recognition_model: str
     max_distance: float
     min_score: float
@@ -144,7 +143,6 @@ class ServerCalls(Connection):
         return SystemSettings(
             watches_libraries=found.library.watch.enabled,
             imports_faces=found.metadata.faces.import_,
-            recognition_enabled=found.machine_learning.enabled and recognition.enabled,
             recognition_model=recognition.model_name,
             max_distance=recognition.max_distance,
             min_score=recognition.min_score,

@@ -49,7 +49,6 @@ class Traffic:
     """What has gone over the wire so far."""
 
     calls: Counter[str] = field(default_factory=Counter)
-    received_bytes: int = 0
     clock_ahead: timedelta | None = None
     """How far the clock of the other side is ahead of ours, None before it told the time."""
     _answered_at: float = -inf
@@ -128,7 +127,6 @@ class RetryTransport(httpx.AsyncBaseTransport):
         except httpx.TransportError:
             self._traffic.failed()
             raise
-        self._traffic.received_bytes += len(response.content)
         self._traffic.answered(response.status_code, response.headers.get("date", ""), time.monotonic())
         return response
 
