@@ -4,47 +4,32 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from smartsort_tui.base import AREAS, BaseApp
+from smartsort_tui.base import BaseApp
+
+SCREENS = {
+    "review": "review.ReviewScreen",
+    "statistics": "statistics.StatisticsScreen",
+    "activity": "activity.ActivityScreen",
+    "people": "people.PeopleScreen",
+    "configuration": "configuration.ConfigurationScreen",
+    "checks": "spot_checks.SpotCheckScreen",
+    "strangers": "strangers.StrangersScreen",
+    "near": "near_misses.NearMissScreen",
+}
+"""The module and the class of each, in `smartsort_tui.screens`: the areas first, then what they open."""
 
 
 def _screen(name: str) -> Screen[Any]:
-    """Return the screen of an area, imported when it is first opened."""
-    if name == "review":
-        from smartsort_tui.screens.review import ReviewScreen
-
-        return ReviewScreen()
-    if name == "statistics":
-        from smartsort_tui.screens.statistics import StatisticsScreen
-
-        return StatisticsScreen()
-    if name == "activity":
-        from smartsort_tui.screens.activity import ActivityScreen
-
-        return ActivityScreen()
-    if name == "people":
-        from smartsort_tui.screens.people import PeopleScreen
-
-        return PeopleScreen()
-    if name == "strangers":
-        from smartsort_tui.screens.strangers import StrangersScreen
-
-        return StrangersScreen()
-    if name == "checks":
-        from smartsort_tui.screens.spot_checks import SpotCheckScreen
-
-        return SpotCheckScreen()
-    if name == "near":
-        from smartsort_tui.screens.near_misses import NearMissScreen
-
-        return NearMissScreen()
-    from smartsort_tui.screens.configuration import ConfigurationScreen
-
-    return ConfigurationScreen()
+    """Return the screen, whose module is imported when it is first opened."""
+    module, _, its_class = SCREENS[name].partition(".")
+    screen: Screen[Any] = getattr(import_module(f"smartsort_tui.screens.{module}"), its_class)()
+    return screen
 
 
 class SmartsortApp(BaseApp):
@@ -52,9 +37,7 @@ class SmartsortApp(BaseApp):
 
     TITLE = "smartsort"
     CSS_PATH = "smartsort.tcss"
-    MODES: ClassVar[dict[str, Any]] = {
-        name: partial(_screen, name) for name in (*dict(AREAS), "checks", "strangers", "near")
-    }
+    MODES: ClassVar[dict[str, Any]] = {name: partial(_screen, name) for name in SCREENS}
     DEFAULT_MODE = "review"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f12", "help", "Help", show=False, id="app.help"),
