@@ -124,8 +124,7 @@ class InboxStage:
         now = self._context.clock.monotonic()
         soon = 0
         for one in offered:
-            stuck = (one.path, one.stamp.inode, one.stamp.mtime_ns) in self._claimer.stuck
-            if stuck or self.refusals.waits(one.path, now):
+            if self._is_claimed(one) or self.refusals.waits(one.path, now):
                 continue
             if open_for_writing(one.path) or not await asyncio.to_thread(self._late.is_whole, one):
                 soon += 1
@@ -181,7 +180,7 @@ class InboxStage:
                 log.warning("%s is no photo and belongs to none: it stays in the inbox", shown(orphan.path))
         self.left_over = tuple(shown(orphan.path) for orphan in left)
 
-    def _is_claimed(self, entry: Entry) -> bool:
+    def _is_claimed(self, entry: Entry | Offered) -> bool:
         """Return whether it was taken and only its name could not be removed."""
         return (entry.path, entry.stamp.inode, entry.stamp.mtime_ns) in self._claimer.stuck
 
