@@ -15,12 +15,11 @@ from smartsort.cli.sidecar import Sidecar, preview_and_do, with_sidecar
 @click.option("--dry-run", is_flag=True, help="Only show which photos would move.")
 @click.option("--yes", is_flag=True, help="Do not ask (for scripts).")
 @json_option
-def command(sidecar: Sidecar, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def command(sidecar: Sidecar, **how: bool) -> None:
     """Move filed photos to the folders that `filing.template` and your rules give them now.
 
     Use it after you have changed one of them. It shows what would move, asks, and moves exactly that. Who
     is on a photo stays as it is. So does a photo that you have put somewhere by hand. All moves are one
     event, so `smartsort undo` reverses them together.
     """
-    question = "Move {} photos?"
-    sys.exit(preview_and_do(sidecar, "/refile", {}, question, dry_run=dry_run, yes=yes, as_json=as_json))
+    sys.exit(preview_and_do(sidecar, "/refile", {}, "Move {} photos?", **how))

@@ -74,13 +74,10 @@ def name(
     person: str,
     create: bool,
     without: Sequence[int],
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
+    **how: bool,
 ) -> None:
     """Say that the faces of GROUPs are PERSON's. Several groups become one person's."""
     asked = {"faces": _faces(_chosen(sidecar, groups), without), "person": {"name": person, "create": create}}
-    how = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
     sys.exit(preview_and_do(sidecar, "/strangers/name", asked, _QUESTION, **how))
 
 
@@ -100,13 +97,10 @@ def mark(
     kind: str,
     groups: Sequence[str],
     without: Sequence[int],
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
+    **how: bool,
 ) -> None:
     """Say for good that the faces of GROUPs, and faces like them, do not matter or are no faces."""
     asked = {"faces": _faces(_chosen(sidecar, groups), without), "kind": kind}
-    how = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
     sys.exit(preview_and_do(sidecar, "/strangers/mark", asked, _QUESTION, **how))
 
 
