@@ -337,9 +337,7 @@ class FakeServer:
             or (below and a.trashed_by_user and not a.offline and a.path.startswith(f"{below}/"))
         ]
 
-    async def assets_of_person(
-        self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Mapping[str, str | None]:
+    async def assets_of_person(self, person_id: str, limit: int) -> Mapping[str, str | None]:
         self._call("assets_of_person")
         found = [a for a in self.assets.values() if any(f.person == person_id for f in a.faces)]
         return {a.id: a.taken for a in found[:limit]}

@@ -215,9 +215,7 @@ class PhotoServer(Pictures, Protocol):
         """
         ...
 
-    async def assets_of_person(
-        self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Mapping[str, str | None]:
+    async def assets_of_person(self, person_id: str, limit: int) -> Mapping[str, str | None]:
         """Return when each of `limit` assets of a person at most was taken, newest first.
 
         One call per 1,000.

@@ -357,8 +357,8 @@ def _in_order(assets: Sequence[str], said: Mapping[str, int]) -> list[str]:
     return [*groups[BY_HUMAN], *_spread(groups[BY_IMMICH]), *groups[BY_SMARTSORT]]
 
 
-def _spread(assets: Sequence[str], count: int = EXAMINED) -> list[str]:
-    """Some of a list, spread over all of it, and the first half of them as well."""
-    step = max(1.0, len(assets) / count)
-    chosen = [assets[int(index * step)] for index in range(min(len(assets), count))]
+def _spread(assets: Sequence[str]) -> list[str]:
+    """`EXAMINED` of a list at most, spread over all of it, and the first half of them as well."""
+    step = max(1.0, len(assets) / EXAMINED)
+    chosen = [assets[int(index * step)] for index in range(min(len(assets), EXAMINED))]
     return [*chosen[::2], *chosen[1::2]]

@@ -67,14 +67,14 @@ def iter_videos(folder: str, seed: int) -> Iterator[Sample]:
         yield Sample(path, "video", category, reason, prefix, person, people)
 
 
-def make_video(path: str, scenes: Sequence[Scene], rng: random.Random, size: tuple[int, int] = SIZE) -> None:
+def make_video(path: str, scenes: Sequence[Scene], rng: random.Random) -> None:
     """Write a video of still scenes, as H.264 in MP4."""
     with av.open(path, "w", format="mp4", options={"movflags": "faststart"}) as output:
         stream = output.add_stream("libx264", rate=_RATE, options={"preset": "ultrafast", "crf": "20"})
-        stream.width, stream.height = size
+        stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
         for scene in scenes:
-            drawn: av.VideoFrame = av.VideoFrame.from_image(_drawn(scene, size, rng))  # type: ignore[no-untyped-call]
+            drawn: av.VideoFrame = av.VideoFrame.from_image(_drawn(scene, rng))  # type: ignore[no-untyped-call]
             frame = drawn.reformat(format="yuv420p")
             for _ in range(round(scene.seconds * _RATE)):
                 frame.pts = None
@@ -82,8 +82,8 @@ def make_video(path: str, scenes: Sequence[Scene], rng: random.Random, size: tup
         output.mux(stream.encode(None))
 
 
-def _drawn(scene: Scene, size: tuple[int, int], rng: random.Random) -> Image.Image:
-    drawing = draw_people(scene.people, size, rng, PORTRAIT if len(scene.people) == 1 else (0.42, 0.5))
+def _drawn(scene: Scene, rng: random.Random) -> Image.Image:
+    drawing = draw_people(scene.people, SIZE, rng, PORTRAIT if len(scene.people) == 1 else (0.42, 0.5))
     picture = Image.open(io.BytesIO(drawing.content)).convert("RGB")
     draw_edge(picture, [Region(name, *box) for name, box in zip(scene.people, drawing.boxes, strict=True)])
     return picture

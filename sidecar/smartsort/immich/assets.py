@@ -169,18 +169,13 @@ class AssetCalls(Connection):
         except UnknownId:
             return None
 
-    async def assets_of_person(
-        self, person_id: str, limit: int, created_after: datetime | None = None
-    ) -> Mapping[str, str | None]:
+    async def assets_of_person(self, person_id: str, limit: int) -> Mapping[str, str | None]:
         """Return when each of `limit` assets of a person at most was taken, newest first.
 
         One call per 1,000.
         """
-        body = AssetSearch(person_ids=[person_id])
-        if created_after is not None:
-            body.created_after = _zulu(created_after)
         found: dict[str, str | None] = {}
-        async for each in self._search(body, min(limit, ASSETS_PER_CALL)):
+        async for each in self._search(AssetSearch(person_ids=[person_id]), min(limit, ASSETS_PER_CALL)):
             found[each.id] = known(each.local_date_time, None)
             if len(found) >= limit:
                 break
