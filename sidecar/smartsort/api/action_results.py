@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from fastapi.openapi.models import Example
 from sqlite_utils import Database
 
 from smartsort.actions import ANY_VERSION, ActionResult, Agreed, Batch, PersonSelector
@@ -31,6 +32,9 @@ from smartsort.ledger.records import Event
 
 Previewable = TypeVar("Previewable", Selection, BulkApprove, Undo, NameFaces, MarkFaces, Relink)
 Act = Callable[[Previewable, Agreed | None], Awaitable[Batch]]
+
+REDEEM: Example = {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}}
+"""How `carry_out` is asked to do what it has previewed."""
 
 _STATUSES = {
     "not_found": (404, "not_found"),

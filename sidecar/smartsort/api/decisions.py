@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.action_results import carry_out, check_pending, only, selectors_of
+from smartsort.api.action_results import REDEEM, carry_out, check_pending, only, selectors_of
 from smartsort.api.guard import BASE
 from smartsort.api.history import PhotoId
 from smartsort.api.problems import GUARDED, Refused, answers, preview_first
@@ -36,7 +36,7 @@ _APPROVE_EXAMPLES: dict[str, Example] = {
 _REFILE_EXAMPLES = {name: example for name, example in _APPROVE_EXAMPLES.items() if name != "suggested"}
 _SELECTION_EXAMPLES: dict[str, Example] = {
     "ids": {"summary": "These", "value": {"ids": [7, 8, 9]}},
-    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
+    "redeem": REDEEM,
     "preview": {
         "summary": "What would happen to all duplicates",
         "value": {"category": "duplicates", "dry_run": True},
@@ -44,7 +44,7 @@ _SELECTION_EXAMPLES: dict[str, Example] = {
 }
 _BULK_EXAMPLES: dict[str, Example] = {
     "ids": {"summary": "These, as John", "value": {"ids": [7, 8], "approve": {"person": "john_doe"}}},
-    "preview": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
+    "preview": REDEEM,
     "suggested": {
         "summary": "A category, each as suggested. Only tell what would happen",
         "value": {"category": "low_confidence", "dry_run": True},
@@ -127,7 +127,7 @@ async def skip_many(
 
 _RELINK_EXAMPLES: dict[str, Example] = {
     "preview": {"summary": "What would move", "value": {"dry_run": True}},
-    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
+    "redeem": REDEEM,
 }
 
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from sse_starlette import EventSourceResponse
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.action_results import carry_out
+from smartsort.api.action_results import REDEEM, carry_out
 from smartsort.api.examples import MESSAGE
 from smartsort.api.guard import BASE
 from smartsort.api.live import HEARTBEAT_SECONDS
@@ -143,7 +143,7 @@ _UNDO_EXAMPLES: dict[str, Example] = {
         "summary": "What that would do",
         "value": {"since": "2026-05-01T18:00:00+02:00", "dry_run": True},
     },
-    "redeem": {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}},
+    "redeem": REDEEM,
 }
 
 

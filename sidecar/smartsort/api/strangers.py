@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.openapi.models import Example
 
 from smartsort.actions import Agreed, Batch
-from smartsort.api.action_results import bulk_result, carry_out, selectors_of
+from smartsort.api.action_results import REDEEM, bulk_result, carry_out, selectors_of
 from smartsort.api.guard import BASE
 from smartsort.api.people import IMAGE
 from smartsort.api.pictures import answer
@@ -39,13 +39,12 @@ from smartsort.ledger.review_faces import Stranger
 router = APIRouter(prefix=f"{BASE}/strangers", tags=["review"], responses=GUARDED)
 
 _FACES = {"23": ["eae2025e-8233-4e23-9ff3-334b91b15f5d"]}
-_REDEEM: Example = {"summary": "What a dry run has shown", "value": {"preview": "vX3kT0yGm6Zk2mE0xqPz1w"}}
 _NAME_EXAMPLES: dict[str, Example] = {
     "preview": {
         "summary": "What would happen",
         "value": {"faces": _FACES, "person": "John Doe", "dry_run": True},
     },
-    "redeem": _REDEEM,
+    "redeem": REDEEM,
 }
 _MARK_EXAMPLES: dict[str, Example] = {
     "ignored": {"summary": "A stranger", "value": {"faces": _FACES, "kind": "ignored"}},
@@ -53,7 +52,7 @@ _MARK_EXAMPLES: dict[str, Example] = {
         "summary": "Certainly John",
         "value": {"faces": _FACES, "kind": "locked", "person": "John Doe"},
     },
-    "redeem": _REDEEM,
+    "redeem": REDEEM,
 }
 _REASONS = {MULTIPLE_FACES.code: "more faces than allowed", UNKNOWN_FACE.code: "another unknown face"}
 
