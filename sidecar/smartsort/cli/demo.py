@@ -161,7 +161,8 @@ class _Demo:
             settings = load_settings(None, env=environment, overrides={**values, "api.token": token})
             await asyncio.to_thread(_write_settings, root, {**values, "api.token": token})
             if not self.once:
-                self._say_address(listening.getsockname()[1], token)
+                port = listening.getsockname()[1]
+                click.echo(f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}")
             sidecar = await asyncio.to_thread(open_sidecar, settings)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -263,9 +264,6 @@ class _Demo:
         elif not problems:
             click.echo(f"all {len(rows)} photos are accounted for and where they were expected")
         return 1 if problems else 0
-
-    def _say_address(self, port: int, token: str) -> None:
-        click.echo(f"HTTP API  http://127.0.0.1:{port}/docs\nToken     {token}")
 
     async def _open_terminal_ui(self, token: str) -> None:
         """Run `smartsort-tui` in this terminal until the person leaves it."""

@@ -1,5 +1,7 @@
 """Routes about the server, its users, keys and settings."""
 
+import secrets
+
 from starlette.responses import Response
 
 from smartsort.demo import shapes
@@ -109,7 +111,7 @@ async def create_key(call: Call) -> Response:
         raise ApiError(400, "Cannot grant permissions you do not have")
     role = "admin" if call.user.is_admin else "owner"
     name = call.field(body, "name", str) or "API Key"
-    made = call.state.add_key(DemoKey(call.state.new_secret(), permissions, role, name))
+    made = call.state.add_key(DemoKey(secrets.token_urlsafe(32), permissions, role, name))
     return JsonResponse({"secret": made.secret, "apiKey": _key(made)}, 201)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import random
-import secrets
 import tempfile
 import time
 import uuid
@@ -96,9 +95,6 @@ class DemoState:
         )
         self.keys[key.secret] = made
         return made
-
-    def new_secret(self) -> str:
-        return secrets.token_urlsafe(32)
 
     def add_library(
         self, owner_id: str, name: str, import_paths: Iterable[str], exclusion_patterns: Iterable[str]

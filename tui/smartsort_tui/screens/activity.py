@@ -268,9 +268,6 @@ class HistoryScreen(Dialog[None], Undoing[None]):
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).can_focus = False
         self.query_one(EventRows).focus()
-        self._reload()
-
-    def _reload(self) -> None:
         work(self, "history", self._load, latest_only=True)
 
     async def _load(self, *, said: bool = False) -> None:
