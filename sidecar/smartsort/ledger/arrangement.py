@@ -93,8 +93,7 @@ def version(value: Arrangement, *, as_judged: bool = True) -> str:
     if not as_judged:
         del plain["decision"]
         plain["values"] = {key: part for key, part in plain["values"].items() if key not in _WHEN_JUDGED}
-    text = json.dumps(plain, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _place(name: Name) -> tuple[Area, str, Member]:
