@@ -9,11 +9,14 @@ from dataclasses import replace
 import pytest
 from tests.fakes import World, close_world
 
-from smartsort.actions import PersonSelector
-from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch
-from smartsort.core.model import BulkKind, MarkKind, State
+from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
+from smartsort.actions.person_resolver import TargetPerson, people_to_come, resolve
+from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch, NeedsAdmin, NoSuchEvent
+from smartsort.core.model import BulkKind, MarkKind, Person, SortedBefore, State
+from smartsort.errors import StorageError
 from smartsort.ledger import events, photos
 from smartsort.ledger.photos import Change
+from smartsort.ledger.records import NewEvent
 
 BELLA, DORA = [PersonSelector("Bella")], PersonSelector("Dora", create=True)
 
@@ -246,3 +249,217 @@ async def test_faces_that_are_named_or_marked_together_are_one_event_of_all_phot
     why = f"photo {ids[0]} has no such face now"
     nobody = await place.actions.name_faces({ids[0]: ["f99"]}, DORA, "eva")
     assert [*nobody] == [ActionResult(ids[0], "failed", problem=why, code="not_found")]
+
+
+# --- whom a choice means -----------------------------------------------------------------------
+
+KNOWN = [
+    Person("p1", "Anna"),
+    Person("p2", "Ann-Marie"),
+    Person("p3", ""),
+    Person("p4", "Eva"),
+    Person("p5", "EVA"),
+]
+
+
+def meant(place, *choices, known=KNOWN):
+    return resolve([PersonSelector(**each) for each in choices], known, place.context)
+
+
+def test_a_choice_means_one_person_or_nobody(place):
+    anna = TargetPerson("Anna", "p1")
+    assert meant(place, {"name": " anna "}, {"id": "p1"}) == (anna,)
+    assert meant(place, {"name": "Dora", "create": True}) == (TargetPerson("Dora", create=True),)
+    assert meant(place, {"name": "Anna", "create": True}) == (anna,)
+    assert meant(place, {"id": Person.to_come("Dora").id}) == (TargetPerson("Dora", create=True),)
+    assert meant(place, {"id": Person.to_come("Anna").id}) == (anna,)
+    assert meant(place, {"id": "p3", "name": "Cleo"}) == (TargetPerson("Cleo", "p3"),)
+    # While Immich cannot be asked, a name is taken as it was typed.
+    assert meant(place, {"name": "Dora"}, known=None) == (TargetPerson("Dora"),)
+    assert meant(place, {"id": "p9", "name": "Dora"}, known=None) == (TargetPerson("Dora", "p9"),)
+    apart = TargetPerson("Ann Marie", create=True, apart=True)
+    assert meant(place, {"name": "Ann Marie", "create": True}) == (apart,)
+    assert apart.folder != TargetPerson("Ann-Marie", "p2").folder
+    assert [p.name for p in people_to_come(["Anna", "Dora", "dora", "Ann Marie"], KNOWN)] == [
+        "dora",
+        "Ann Marie",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "why"),
+    [
+        ({"name": "Dora"}, "Immich has no person called Dora. Check the spelling, or ask for a new person"),
+        (
+            {"id": "p9", "name": "Dora"},
+            "Immich lists no person with the id p9. Take one of /api/smart-download/people",
+        ),
+        ({"id": "p3"}, "the person p3 has no name in Immich yet. Name them there, or give a name"),
+        ({"name": " "}, "' ' is no name. Give 1 to 300 printable characters, or a person's id"),
+        ({}, "None is no name. Give 1 to 300 printable characters, or a person's id"),
+        ({"name": "a\x00b"}, "'a\\x00b' is no name. Give 1 to 300 printable characters, or a person's id"),
+    ],
+)
+def test_a_choice_that_means_nobody_says_what_to_do(place, choice, why):
+    with pytest.raises(UnknownPerson) as refused:
+        meant(place, choice)
+    assert str(refused.value) == why
+
+
+def test_a_name_may_have_300_characters_and_one_of_two_people_is_never_guessed(place):
+    assert meant(place, {"name": "a" * 300, "create": True})
+    with pytest.raises(UnknownPerson):
+        meant(place, {"name": "a" * 301, "create": True})
+    with pytest.raises(AmbiguousName) as refused:
+        meant(place, {"name": "eva"})
+    assert str(refused.value) == "2 people are called eva: Eva (p4), EVA (p5). Say which one by its id"
+    assert refused.value.ids == {"p4": "Eva", "p5": "EVA"}
+    alike = [Person("p6", "Ann Marie"), Person("p7", "Ann-Marie")]
+    with pytest.raises(AmbiguousName, match="2 people have the folder name ann_marie: Ann Marie"):
+        meant(place, {"name": "ann_marie"}, known=alike)
+
+
+# --- what folders say, and who is new ----------------------------------------------------------
+
+
+async def test_photos_that_wait_are_filed_as_the_folders_of_their_user_say(place):
+    waiting, filed, decided = await delivered(place, "stranger_1.jpg", "anna_1.jpg", "anna_2.jpg")
+    await place.actions.refile([decided], BELLA, "eva")
+    bella = place.server.person("Bella").id
+    said = SortedBefore((Person(bella, "Bella"),), "tom")
+    group = place.ledger.write(lambda db: events.append(db, [NewEvent("folder_adopted", None, {})], "2024"))[
+        0
+    ]
+    anna = SortedBefore((Person(place.server.person("Anna").id, "Anna"),), "tom")
+    await place.actions.file_as_said({waiting: said, filed: anna, decided: anna}, group)
+    assert [place.photo(i).person_name for i in (waiting, filed, decided)] == ["Bella", "Anna", "Bella"]
+    own = rows(
+        place, "SELECT photo_id, kind, actor FROM events WHERE json_extract(data, '$.group') = ?", group
+    )
+    assert own == [(waiting, "approved", "tom")]
+
+
+async def test_how_many_photos_a_name_settles_is_known_before_it_is_given(place):
+    ids = await delivered(place, "stranger_1.jpg", "stranger_2.jpg", "anna+stranger_3.jpg")
+    assert await place.actions.settled_by_name(strangers(place, *ids)) == 2
+    assert await place.actions.settled_by_name({ids[0]: ["f99"], 99: ["f1"]}) == 0
+
+
+async def test_a_face_or_a_person_that_is_missing_in_a_call_is_said(place):
+    [one, other] = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+    for call, why in (
+        (place.actions.refile([one], [], "eva"), "name the person to file the photos under"),
+        (
+            place.actions.approve([one, other], BELLA, "eva", face_id="f1"),
+            "a face belongs to one photo. Approve that one alone",
+        ),
+        (place.actions.mark_faces({one: ["f1"]}, MarkKind.LOCKED, "eva"), "Say whose face it is"),
+    ):
+        with pytest.raises(ActionRefused) as refused:
+            await call
+        assert str(refused.value) == why
+
+
+# --- undoing -----------------------------------------------------------------------------------
+
+
+async def test_what_cannot_be_undone_says_why_and_what_to_do(place):
+    one, other = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+    both = await place.actions.skip([one, other], "eva")
+    undone = await place.actions.undo(both.event, "eva")
+    accepted = rows(place, "SELECT id FROM events WHERE kind = 'accepted'")[0][0]
+    by = both.results[0].event
+    taken_back = rows(place, "SELECT id FROM events WHERE undoes = ?", by)[0][0]
+    for call, error, why in (
+        (
+            place.actions.undo(99, "eva"),
+            NoSuchEvent,
+            "there is no event 99. `smartsort undo --list` shows the last ones",
+        ),
+        (place.actions.undo(accepted, "eva"), NotUndoable, f"event {accepted} (accepted) cannot be undone"),
+        (
+            place.actions.undo(both.event, "eva"),
+            NotUndoable,
+            f"event {both.event} is undone already, by event {undone.event}. Undo that one to redo it",
+        ),
+        (
+            place.actions.undo(by, "eva"),
+            NotUndoable,
+            f"event {by} is undone already, by event {taken_back}. Undo that one to redo it",
+        ),
+        (
+            place.actions.undo_photo(one, "eva"),
+            NotUndoable,
+            f"photo {one} has no decision that could be undone",
+        ),
+        (place.actions.undo_last("tom", actor="eva"), NotUndoable, "there is no action left to undo"),
+    ):
+        with pytest.raises(error) as refused:
+            await call
+        assert str(refused.value) == why
+    group = event_of(place, undone.event)
+    assert (group.kind, group.actor, group.undoes, group.data) == (
+        *("bulk_action", "eva", both.event),
+        {"what": "undone", "photos": 2},
+    )
+
+
+async def test_a_bulk_action_whose_parts_were_undone_one_by_one_has_nothing_left(place):
+    ids = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+    both = await place.actions.skip(ids, "eva")
+    for one in both:
+        await place.actions.undo(one.event, "eva")
+    with pytest.raises(NotUndoable) as refused:
+        await place.actions.undo(both.event, "eva")
+    assert str(refused.value) == f"all 2 parts of event {both.event} are undone already"
+
+
+async def test_only_an_administrator_takes_back_what_a_change_of_settings_did(place):
+    one, other = await delivered(place, "anna_1.jpg", "stranger_2.jpg")
+    at = place.context.clock.now()
+    await place.actions.skip([other], "eva")
+    event = NewEvent("reevaluated", one, {}, "eva")
+    [number] = place.ledger.write(lambda db: events.append(db, [event], place.context.clock.text()))
+    why = f"event {number} belongs to a change of settings. Undoing it needs a token with the scope admin"
+    with pytest.raises(NeedsAdmin) as refused:
+        await place.actions.undo(number, "tom", admin=False)
+    assert str(refused.value) == why
+    deferred, left = batch = await place.actions.undo_since(at, "tom", admin=False)
+    assert (deferred.photo_id, deferred.action) == (other, "undone")
+    assert left == ActionResult(one, "failed", problem=why, code="forbidden")
+    assert (batch.settings, batch.event, batch.failed, batch.done) == ((), None, 1, 1)
+
+
+# --- a disk that refuses -----------------------------------------------------------------------
+
+
+async def test_a_name_that_cannot_be_removed_now_is_removed_at_the_next_act(place, monkeypatch):
+    one, other = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+
+    def refuse(_):
+        raise StorageError("the disk is busy")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place.context.placer, "remove", refuse)
+        [acted] = await place.actions.approve([one], BELLA, "eva")
+    assert (acted.action, place.context.needs_recovery) == ("approved", {one})
+    assert rows(place, "SELECT photo_id, act FROM intents") == [(one, "drop")]
+    assert "unknown_stranger_1.jpg" in os.listdir(f"{place.root}/review/unidentified")
+    [acted] = await place.actions.reject([one], "eva", expect=(State.FILED,))
+    assert (acted.action, place.context.needs_recovery) == ("rejected", set())
+    assert rows(place, "SELECT photo_id, act FROM intents") == []
+    assert os.listdir(f"{place.root}/review/unidentified") == ["unknown_stranger_2.jpg"]
+    assert place.photo(other).state is State.REVIEW
+    place.check()
+
+
+async def test_a_photo_whose_file_is_gone_is_left_alone_and_an_audit_is_named(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    [library] = place.ledger.read(lambda db: photos.names_of(db, [photo]))[photo][:1]
+    path = f"{place.root}/library/{library.path}"
+    os.unlink(path)
+    [answer] = await place.actions.approve([photo], BELLA, "eva")
+    assert (answer.action, answer.code) == ("failed", "changed_by_hand")
+    assert answer.problem.endswith(". Run `smartsort audit` to see what became of it")
+    assert rows(place, "SELECT * FROM intents") == []
+    assert place.photo(photo).state is State.REVIEW
