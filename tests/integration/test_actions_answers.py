@@ -7,14 +7,22 @@ import os
 from dataclasses import replace
 
 import pytest
-from tests.fakes import World, close_world
+from tests.fakes import World, close_world, suggest
 
 from smartsort.actions import ActionRefused, AmbiguousName, NotUndoable, PersonSelector, UnknownPerson
 from smartsort.actions.person_resolver import TargetPerson, people_to_come, resolve
-from smartsort.actions.values import NOT_TO_BE_DONE, ActionResult, Batch, NeedsAdmin, NoSuchEvent
-from smartsort.core.model import BulkKind, MarkKind, Person, SortedBefore, State
+from smartsort.actions.values import (
+    NOT_TO_BE_DONE,
+    ActionResult,
+    Batch,
+    NeedsAdmin,
+    NoSuchEvent,
+    NoSuchVerdict,
+)
+from smartsort.core.model import BulkKind, MarkKind, Person, SortedBefore, State, Suggestion
+from smartsort.core.person_ref import PersonRef
 from smartsort.errors import StorageError
-from smartsort.ledger import events, photos
+from smartsort.ledger import arrangement, events, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import NewEvent
 
@@ -319,6 +327,31 @@ def test_a_name_may_have_300_characters_and_one_of_two_people_is_never_guessed(p
         meant(place, {"name": "ann_marie"}, known=alike)
 
 
+async def test_an_approval_without_a_name_says_who_is_close_and_why_that_is_not_enough(place):
+    ids = await delivered(place, *(f"stranger_{n}.jpg" for n in range(4)), "anna_1.jpg")
+    unlike, unwanted, unknown, plain, undone = ids
+    await place.actions.undo_photo(undone, "eva")
+    place.suggest(unlike, Anna=0.45)
+    place.suggest(unwanted, Bella=0.55)
+    suggest(place.ledger, unknown, [Suggestion(Person("p9", "Zoe"), 0.55)], "2024")
+    place.suggest(undone, Anna=0.55)
+    place.sidecar.runtime_settings.set_list("blacklist", [PersonRef("Bella")], "eva")
+
+    def answer(photo, guess=""):
+        why = f"photo {photo} has no suggested person{guess}. Name the person."
+        return ActionResult(photo, "failed", problem=why, code="no_suggestion")
+
+    found = await place.actions.approve(ids, [], "eva")
+    why = "Immich lists no person with the id p9. Take one of /api/smart-download/people"
+    assert [replace(one, kinds=frozenset()) for one in found] == [
+        answer(unlike, ". Anna is too unlike (similarity 0.45)"),
+        answer(unwanted, ". Bella is close (similarity 0.55), but the photo waits for another reason"),
+        ActionResult(unknown, "failed", problem=why, code="unknown_person"),
+        answer(plain),
+        answer(undone),
+    ]
+
+
 # --- what folders say, and who is new ----------------------------------------------------------
 
 
@@ -357,6 +390,67 @@ async def test_a_face_or_a_person_that_is_missing_in_a_call_is_said(place):
     ):
         with pytest.raises(ActionRefused) as refused:
             await call
+        assert str(refused.value) == why
+
+
+async def test_the_last_word_on_a_face_replaces_the_one_before_but_for_what_groups_strangers(place):
+    one, other = await delivered(place, "stranger_1.jpg", "stranger_2.jpg")
+    faces = strangers(place, one, other)
+
+    def marks(photo):
+        found = place.ledger.read(lambda db: arrangement.read(db, [photo]))[photo].marks
+        return {mark.kind: mark.key for mark in found}
+
+    grouped = await place.actions.group_faces(faces, {}, "eva")
+    assert [(each.action, data_of(place, each.event)["mark"]) for each in grouped] == [("marked", "same")] * 2
+    await place.actions.mark_faces(faces, MarkKind.IGNORED, "eva")
+    first = marks(one)
+    assert first.keys() == {"same", "ignored"}
+    await place.actions.mark_faces({one: faces[one]}, MarkKind.NOT_A_FACE, "eva")
+    assert marks(one).keys() == {"same", "not_a_face"}
+    assert marks(other) == first
+    apart = await place.actions.group_faces({one: faces[one]}, {other: faces[other]}, "eva")
+    assert data_of(place, apart.results[0].event)["mark"] == "apart"
+    assert marks(one).keys() == {"apart", "not_a_face"}
+    nobody = await place.actions.group_faces({one: ["f99"]}, {}, "eva")
+    why = ActionResult(one, "failed", problem="it has no such face", code="not_found")
+    assert [*nobody] == [why]
+
+    [revoked] = await place.actions.revoke_mark(first["ignored"], "tom")
+    data = data_of(place, revoked.event)
+    assert (revoked.photo_id, revoked.action, data["mark"], event_of(place, revoked.event).actor) == (
+        *(other, "marked", ""),
+        "tom",
+    )
+    assert marks(other).keys() == {"rest", "same"}
+    with pytest.raises(NoSuchVerdict) as refused:
+        await place.actions.revoke_mark("k9", "tom")
+    why = "No face is marked with k9. `smartsort strangers verdicts` lists the verdicts"
+    assert str(refused.value) == why
+
+
+async def test_a_person_who_is_ruled_out_is_nobody_on_the_photo_and_the_event_says_which_face(place):
+    [photo] = await delivered(place, "stranger_1.jpg")
+    place.suggest(photo, Anna=0.55)
+    anna = place.server.person("Anna").id
+    [acted] = await place.actions.rule_out(photo, None, "eva")
+    assert (acted.action, acted.person) == ("ruled_out", "Anna")
+    assert {key: data_of(place, acted.event)[key] for key in ("person_id", "people", "faces")} == {
+        "person_id": anna,
+        "people": ["Anna"],
+        "faces": strangers(place, photo)[photo],
+    }
+    assert rows(place, "SELECT * FROM ruled_out") == [(photo, anna, "Anna")]
+    [again] = await place.actions.rule_out(photo, PersonSelector(id=anna), "eva")
+    assert (again.code, again.problem) == ("nothing_to_do", "that photo 1 does not show Anna is known")
+    for choice, face, error, why in (
+        (None, None, ActionRefused, "photo 1: it has no suggestion. Name the person"),
+        (None, "f9", ActionRefused, "photo 1: it has no face f9"),
+        (PersonSelector("Zoe"), None, UnknownPerson, "Immich has no person called Zoe. Check the spelling"),
+        (PersonSelector(id="p9"), None, UnknownPerson, "Immich has no person called p9. Check the spelling"),
+    ):
+        with pytest.raises(error) as refused:
+            await place.actions.rule_out(photo, choice, "eva", face_id=face)
         assert str(refused.value) == why
 
 

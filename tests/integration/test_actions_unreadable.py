@@ -10,7 +10,7 @@ from tests.footage import footage
 
 from smartsort.actions import PersonSelector
 from smartsort.core.model import State
-from smartsort.ledger import outbox
+from smartsort.ledger import outbox, shards
 from smartsort.ledger.records import Area, Member
 
 BELLA = [PersonSelector("Bella")]
@@ -49,6 +49,7 @@ async def test_approving_places_it_and_immich_learns_whose_face_it_is(place):
     scans = place.server.calls_made["scan"]
     [acted] = await place.actions.approve([photo], BELLA, "eva")
     assert acted.names == ("faces/bella/stranger_1.jpg",)
+    assert [(one.number, one.photos) for one in place.ledger.read(shards.shards)] == [(1, 1)]
     assert sorted(in_library(place, photo)) == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
     assert sorted(os.listdir(f"{place.root}/faces/bella")) == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
     assert os.listdir(f"{place.root}/review/unidentified") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,6 +31,7 @@ from smartsort.ledger import (
     photos,
     review_faces,
     shots,
+    source_tables,
     spot_checks,
     statistics,
     takeout,
@@ -39,8 +41,9 @@ from smartsort.ledger.embeddings import Embedding
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Member, Name, NewEvent
 from smartsort.ledger.shots import Split
+from smartsort.ledger.source_tables import ReviewRow
 from smartsort.ledger.spot_checks import Counts, Drawn
-from smartsort.ledger.statistics import Settled
+from smartsort.ledger.statistics import Settled, Waiting
 
 AT, LATER, LAST = (f"2024-05-01T12:00:0{n}.000+00:00" for n in (0, 5, 9))
 ANNA = Person("p1", "Anna")
@@ -199,6 +202,31 @@ def test_decisions_of_humans_are_counted_by_photo_by_act_and_by_key(ledger):
     assert settled(LAST) == Settled(photos=1, decisions=2, photos_by_keys=1, keys=1)
     assert settled(AT).decisions == 5
     assert settled("2025") == Settled(0, 0, 0, 0)
+
+
+def test_the_queue_is_told_by_category_and_age_and_an_empty_one_too(ledger):
+    now = datetime(2024, 5, 20, 12, tzinfo=UTC)
+    none = {"hour": 0, "day": 0, "week": 0, "older": 0}
+    empty = ledger.read(lambda db: statistics.waiting(db, now))
+    assert empty == Waiting(0, {}, None, None, none)
+    assert empty.median_age_seconds(now) is None
+    ages = [timedelta(hours=1), timedelta(hours=2), timedelta(days=1), timedelta(days=2), timedelta(days=7)]
+    ages += [timedelta(days=8), timedelta(days=9), timedelta(days=10)]
+    came = [(now - age).isoformat(timespec="milliseconds") for age in ages]
+    for number, at in enumerate(came):
+        photo = add(ledger, State.REVIEW)
+        category = Category.UNIDENTIFIED if number < 3 else Category.DUPLICATES
+        row = ReviewRow("/a.jpg", category, None, "why", 0, None)
+        ledger.write(lambda db, i=photo, r=row, at=at: source_tables.open_review(db, i, r, at))
+    queue = ledger.read(lambda db: statistics.waiting(db, now))
+    by_category = {"duplicates": 5, "unidentified": 3}
+    by_age = {"hour": 1, "day": 2, "week": 2, "older": 3}
+    assert queue == Waiting(8, by_category, came[-1], came[4], by_age)
+    assert list(queue.by_category) == ["duplicates", "unidentified"]
+    assert queue.median_age_seconds(now) == timedelta(days=7).total_seconds()
+    assert queue.median_age_seconds(now - timedelta(days=8)) == 0.0
+    since = ledger.read(lambda db: statistics.waiting_by_category(db, came[3]))
+    assert since == {"unidentified": 3, "duplicates": 1}
 
 
 # --- filings that are offered for a check ------------------------------------------------------
