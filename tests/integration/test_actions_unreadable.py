@@ -63,6 +63,16 @@ async def test_approving_places_it_and_immich_learns_whose_face_it_is(place):
     place.check()
 
 
+async def test_a_photo_whose_name_has_no_digest_of_its_own_is_placed_by_that_of_the_photo(place):
+    photo = await unreadable(place)
+    place.ledger.write(lambda db: db.conn.execute("UPDATE names SET sha256 = NULL"))
+    [acted] = await place.actions.approve([photo], BELLA, "eva")
+    assert acted.ok
+    digest = place.photo(photo).sha256
+    assert [name.sha256 for name in place.names(photo)] == [digest] * 2
+    place.check()
+
+
 async def test_a_video_and_a_wrong_name_are_placed_as_immich_reads_them(place):
     photo = await unreadable(place, "stranger_2.txt", footage("mov")[:900])
     await place.actions.approve([photo], BELLA, "eva")

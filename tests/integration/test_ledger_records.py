@@ -31,7 +31,11 @@ from smartsort.ledger.records import evidence_from_json, evidence_to_json
 ANNA, BEN = Person("p1", "Anna"), Person("p2", "Ben")
 FACE = Face("f1", Box(1, 2, 30, 40), 400, 300, ANNA)
 EVIDENCE = Evidence(
-    faces=(FACE, Face("f2", Box(5, 6, 70, 80), 400, 300, None)),
+    faces=(
+        FACE,
+        Face("f2", Box(5, 6, 70, 80), 400, 300, None),
+        Face("f3", Box(5, 6, 7, 8), 40, 30, Person("p5", "Mia", True, True, "2019-05-01"), "manual"),
+    ),
     other_copy=OtherCopy(CopyPlace.DAMAGED, "faces/anna/a.jpg", problem="is empty"),
     near_copy=OtherCopy(CopyPlace.IMMICH, asset_id="a7"),
     confidence={"f1": Confidence(0.7, 0.2, BEN, None, Compared(7, 2019, 2021), Suggestion(BEN, 0.5))},
