@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from tests.answers import data_of, delivered, event_of, rows
 from tests.fakes import World, append, close_world
 
 from smartsort.actions import ActionRefused, PersonSelector
@@ -37,27 +38,8 @@ def opened(tmp_path):
     close_world(made[-1])
 
 
-async def delivered(world, *names):
-    ids = [await world.deliver(name) for name in names]
-    await world.settle()
-    return ids
-
-
-def rows(world, query, *values):
-    return world.ledger.read(lambda db: db.conn.execute(query, values).fetchall())
-
-
 def there(path):
     return os.path.exists(path)
-
-
-def event_of(world, number):
-    return world.ledger.read(lambda db: events.get(db, number))
-
-
-def data_of(world, number):
-    data = event_of(world, number).data
-    return {key: value for key, value in data.items() if key not in ("before", "after", "act")}
 
 
 # --- the journal -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
+from tests.answers import delivered, event_of
 from tests.fakes import World, close_world
 
 from smartsort.actions import PersonSelector
@@ -28,19 +29,9 @@ def world(tmp_path):
     close_world(made)
 
 
-async def delivered(world, *names):
-    ids = [await world.deliver(name) for name in names]
-    await world.settle()
-    return ids
-
-
 def without_anna(world):
     lists = {"blacklist": (PersonRef("Anna"),)}
     return Wanted(world.sidecar.runtime_settings.policy_with({}, lists), {}, lists)
-
-
-def event_of(world, number):
-    return world.ledger.read(lambda db: events.get(db, number))
 
 
 async def test_other_settings_answer_as_foreseen_and_one_event_holds_both_settings(world):
