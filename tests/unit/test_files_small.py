@@ -10,73 +10,12 @@ import pytest
 from PIL import Image
 
 from smartsort.errors import StorageError
-from smartsort.files import structure
 from smartsort.files.layout import Layout
 from smartsort.files.names import library_name
 from smartsort.files.perceptual_hash import ALIKE, differing_bits, keys_alike, parts
 from smartsort.files.probe import _closed_gif
 from smartsort.files.shown import one_line, shown, well_formed
 from smartsort.files.space import space
-from smartsort.files.structure import Broken, Cut, Reader
-
-
-@pytest.fixture
-def reading(tmp_path):
-    """A Reader of these bytes."""
-    handles = []
-
-    def read(data):
-        path = tmp_path / "file"
-        path.write_bytes(data)
-        handles.append(os.open(path, os.O_RDONLY))
-        return Reader(handles[-1])
-
-    yield read
-    for handle in handles:
-        os.close(handle)
-
-
-def asf_object(size):
-    return bytes(16) + size.to_bytes(8, "little")
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (asf_object(0), "Windows Media is damaged"),
-        (asf_object(24) + asf_object(0), "Windows Media was never finished"),
-        (asf_object(24) + asf_object(1000), r"in the middle \(48 of at least 1,024 bytes\)"),
-    ],
-)
-def test_windows_media_that_is_not_whole(reading, data, said):
-    with pytest.raises(Cut, match=said):
-        structure.asf(reading(data))
-
-
-def test_windows_media_that_is_whole(reading):
-    structure.asf(reading(asf_object(24) * 2))
-
-
-def box(kind, content=b""):
-    return (8 + len(content)).to_bytes(4, "big") + kind + content
-
-
-@pytest.mark.parametrize("data", [box(b"moov") + box(b"moof"), box(b"moov") + box(b"moof") + b"\0\0\0"])
-def test_a_movie_in_fragments_ends_with_the_bytes_of_one(reading, data):
-    with pytest.raises(Cut, match=r"MP4 ends in the middle$"):
-        structure.iso_media(reading(data), "MP4", ())
-
-
-def test_a_movie_in_fragments_that_is_whole(reading):
-    structure.iso_media(reading(box(b"moov") + box(b"moof") + box(b"mdat", b"x")), "MP4", ())
-
-
-def test_a_movie_without_its_index_was_cut_off_where_its_bytes_are_there(reading):
-    index = (frozenset({b"moov"}),)
-    with pytest.raises(Cut, match="its index is missing"):
-        structure.iso_media(reading(box(b"ftyp") + box(b"mdat", b"x") + bytes(20)), "MOV", index)
-    with pytest.raises(Broken, match="damaged at byte 8"):
-        structure.iso_media(reading(box(b"ftyp") + bytes(20)), "MOV", index)
 
 
 def test_zeros_behind_the_end_of_a_gif_are_padding():
