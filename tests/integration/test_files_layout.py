@@ -188,3 +188,120 @@ def test_a_local_folder_is_heard(tmp_path):
     assert not file_system("/proc").syncs
     with pytest.raises(FileNotFoundError):
         file_system(str(tmp_path / "missing"))
+
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def test_whoever_sees_the_wrong_disk_is_told_what_to_do(layout):
+    root_id = layout.prepare()
+    faces = layout.faces
+    sentinel = os.path.join(faces, SENTINEL)
+    with open(sentinel, encoding="ascii") as file:
+        assert file.read() == f'{{"id": "{root_id}"}}\n'
+    assert os.stat(sentinel).st_mode & 0o777 == 0o644
+    with open(os.path.join(layout.root, SENTINEL), encoding="ascii") as file:
+        folders = ["faces", "library", "review", "temp_downloads", "trash"]
+        assert file.read() == json.dumps({"id": root_id, "folders": folders}) + "\n"
+    with pytest.raises(RootUnavailable) as caught:
+        layout.check(ID)
+    assert str(caught.value) == (
+        f"{layout.root} belongs to another root ({root_id}, not {ID}). Is the right disk mounted there?"
+    )
+    os.unlink(sentinel)
+    with pytest.raises(RootUnavailable) as caught:
+        layout.check(root_id)
+    assert str(caught.value) == (
+        f"{faces} is not the one smartsort prepared, {SENTINEL} is not in it. Is its disk mounted? "
+        f'If it really is this one, put the file back with the line {{"id": "{root_id}"}}'
+    )
+    os.rmdir(faces)
+    with pytest.raises(RootUnavailable) as caught:
+        layout.check(root_id)
+    assert str(caught.value) == f"{faces} is missing or no folder. Is its disk mounted?"
+    os.mkdir(faces)
+    with open(sentinel, "xb") as file:
+        file.write(b"\xff")
+    with pytest.raises(RootUnavailable) as caught:
+        layout.check(root_id)
+    assert str(caught.value) == (
+        f"{sentinel} is damaged. If this really is the folder smartsort prepared, write the line "
+        f'{{"id": "the id of the other folders\' {SENTINEL}"}} into it'
+    )
+    os.unlink(sentinel)
+    os.symlink(os.path.join(layout.root, SENTINEL), sentinel)
+    with pytest.raises(RootUnavailable, match=f"read {sentinel}"):
+        layout.check(root_id)
+
+
+def test_every_guarded_folder_has_to_be_the_prepared_one(layout):
+    root_id = layout.prepare()
+    layout.check(root_id)
+    for folder in layout.guarded:
+        os.rename(os.path.join(folder, SENTINEL), os.path.join(layout.root, "away"))
+        with pytest.raises(RootUnavailable, match="is not the one smartsort prepared"):
+            layout.check(root_id)
+        os.rename(os.path.join(layout.root, "away"), os.path.join(folder, SENTINEL))
+    assert not os.path.exists(os.path.join(layout.inbox, SENTINEL))
+    assert layout.prepare(root_id) == layout.prepare() == root_id
+
+
+def test_a_sentinel_that_cannot_be_written_leaves_nothing_behind(layout, monkeypatch):
+    layout.prepare()
+    os.unlink(os.path.join(layout.faces, SENTINEL))
+    os.unlink(os.path.join(layout.root, SENTINEL))
+    before = sorted(os.listdir(layout.root))
+
+    def fails(*_paths):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(StorageError, match=f"write into {layout.root}"):
+        layout.prepare()
+    assert sorted(os.listdir(layout.root)) == before
+
+
+def test_places_that_get_in_each_other_s_way_are_named(tmp_path):
+    root = str(tmp_path)
+
+    def conflicts(**folders):
+        return Layout(root, **folders).conflicts()
+
+    assert conflicts() == []
+    assert conflicts(faces="x", review="x") == [f"faces and review are the same folder, {root}/x"]
+    assert conflicts(faces="library/f") == [f"faces ({root}/library/f) lies inside library ({root}/library)"]
+    assert conflicts(faces="library2") == []
+    assert conflicts(ledger="library/smartsort.db") == []
+    assert conflicts(inbox="..")[-1] == f"inbox ({os.path.dirname(root)}) contains the root ({root})"
+    assert conflicts(inbox=".")[-1] == f"inbox ({root}) contains the root ({root})"
+
+    def mapping(ours):
+        return conflicts(path_mapping=(("/photos", f"{root}/{ours}"),))
+
+    said = f"backfill.path_mapping maps /photos to {root}/%s, which overlaps faces ({root}/faces)"
+    for ours in ("faces", "faces/a"):
+        assert mapping(ours) == [said % ours]
+    assert said % "" in mapping("")
+    assert mapping("photos") == mapping("faces2") == []
+
+
+def test_where_things_lie_in_a_shard():
+    layout = Layout("/data", path_mapping=(("/photos", "/mnt/photos"),))
+    digest = "0123456789abcdef" * 4
+    assert layout.library_folder("shard_1", digest) == "/data/library/shard_1/01"
+    assert layout.own_library_folder("shard_1", digest) == "/data/library/shard_1/01/0123456789abcdef"
+    assert layout.original("photos/a.jpg") == "/mnt/photos/a.jpg"
+    assert layout.original("other/a.jpg") == "/data/.outside-path-mapping/other/a.jpg"
+
+
+@pytest.mark.parametrize("name", ["library", "faces", "review", "trash", "temp_downloads"])
+def test_a_file_in_any_folder_is_a_root_in_use(name, layout):
+    layout.prepare()
+    place = os.path.join(getattr(layout, name), "inner")
+    os.makedirs(place)
+    assert layout.in_use() is None
+    with open(os.path.join(place, "a.jpg"), "xb"):
+        pass
+    assert layout.in_use() == os.path.join(place, "a.jpg")
+    os.unlink(os.path.join(layout.root, SENTINEL))
+    assert layout.in_use() is None

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartsort.files.media import ALL_EXTENSIONS, FORMATS, JPEG, maker_raw
-from smartsort.files.names import candidates, library_name, shortened, split_extension, with_prefix
+from smartsort.files.names import (
+    NameRules,
+    candidates,
+    library_name,
+    shortened,
+    split_extension,
+    with_prefix,
+)
 from smartsort.files.shown import from_ledger, shown, to_ledger
 
 NOON = datetime(2024, 5, 17, 12, 30, 5, tzinfo=UTC)
@@ -166,3 +173,92 @@ def test_every_extension_is_one_immich_takes():
     assert immich - {"cin"} == ALL_EXTENSIONS
     for each in (*FORMATS, maker_raw("NIKON CORPORATION"), maker_raw("nobody")):
         assert each.extension in each.acceptable <= immich
+
+
+def test_a_shortened_name_keeps_as_much_as_fits():
+    name = "a" * 200 + "b" * 40 + ".jpg"
+    assert shortened(name, 244) == name
+    assert shortened(name, 243) == "a" * 200 + "b" * 6 + "~" + "b" * 32 + ".jpg"
+    assert shortened(name, 100) == "a" * 63 + "~" + "b" * 32 + ".jpg"
+    assert shortened(name, 24) == "a" * 10 + "~" + "b" * 9 + ".jpg"
+    assert shortened("ä" * 100 + ".jpg", 100) == "ä" * 31 + "~" + "ä" * 16 + ".jpg"
+    assert shortened("ä" * 100, 51) == "ä" * 12 + "~" + "ä" * 12
+    assert shortened("x" + "ä" * 100, 51) == "x" + "ä" * 12 + "~" + "ä" * 12
+    assert shortened("a" * 300) == "a" * 222 + "~" + "a" * 32
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a.jpg", ("a", "jpg")),
+        ("a.b.jpg", ("a.b", "jpg")),
+        ("a", ("a", "")),
+        (".jpg", (".jpg", "")),
+        ("..jpg", ("..jpg", "")),
+        ("a.", ("a.", "")),
+        ("a." + "x" * 16, ("a", "x" * 16)),
+        ("a." + "x" * 17, ("a." + "x" * 17, "")),
+    ],
+)
+def test_what_an_extension_is(name, parts):
+    assert split_extension(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("rules", "name", "fitted"),
+    [
+        (NameRules(), "a:b\udcff\U0001f600. ", "a:b\udcff\U0001f600. "),
+        (NameRules(any_bytes=False), "a\udcff.jpg", "a_.jpg"),
+        (NameRules(emoji=False), "a\U0001f600\uffff.jpg", "a_\uffff.jpg"),
+        (NameRules(form="NFD"), "\u00e9.jpg", "e\u0301.jpg"),
+        (NameRules(form="NFC"), "e\u0301.jpg", "\u00e9.jpg"),
+        (NameRules(refused=frozenset(":\x01")), "a:b\x1f\x01\x7f c", "a_b__\x7f c"),
+        (NameRules(ends=frozenset(". ")), "a. .", "a___"),
+        (NameRules(ends=frozenset(".")), "a. ", "a. "),
+        (NameRules(reserved=True), "CON.jpg", "_CON.jpg"),
+        (NameRules(reserved=True), "con .tar.gz", "_con .tar.gz"),
+        (NameRules(reserved=True), "cone.jpg", "cone.jpg"),
+        (NameRules(reserved=True, longest=48), "nul." + "x" * 44, "_nul." + "x" * 19 + "~" + "x" * 23),
+        (NameRules(longest=48), "y" * 60, "y" * 24 + "~" + "y" * 23),
+    ],
+)
+def test_a_name_is_changed_as_little_as_a_file_system_asks_for(rules, name, fitted):
+    assert rules.fitted(name) == fitted
+    assert rules.fitted(fitted) == fitted
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (NameRules(), ""),
+        (NameRules(refused=frozenset("?:")), "the characters : ?"),
+        (NameRules(refused=frozenset("\x01")), "control characters"),
+        (NameRules(ends=frozenset(".")), "a dot or a space at the end"),
+        (NameRules(reserved=True), "names of Windows' devices (con, nul)"),
+        (NameRules(any_bytes=False, emoji=False), "bytes that are no UTF-8, emoji"),
+        (NameRules(form="NFC", longest=254), "names in another Unicode form than NFC, more than 254 bytes"),
+    ],
+)
+def test_what_a_file_system_refuses_in_words(rules, told):
+    assert rules.told() == told
+
+
+@pytest.mark.parametrize(
+    ("original", "extension", "acceptable", "name"),
+    [
+        ("a.JPG", "jpg", (), "a.JPG"),
+        ("a.JPE", "jpg", ("jpe",), "a.JPE"),
+        ("a.png", "jpg", (), "a.jpg"),
+        ("a.tar", "jpg", (), "a.tar.jpg"),
+        ("x/y/a.jpg", "jpg", (), "a.jpg"),
+        (" ~.a .jpg", "jpg", (), "a.jpg"),
+        ("...", "jpg", (), "photo.jpg"),
+        ("con.jpg", "jpg", (), "_con.jpg"),
+        ("LPT9.x.jpg", "jpg", (), "_LPT9.x.jpg"),
+        ("com0.jpg", "jpg", (), "com0.jpg"),
+        ("a..jpg", "jpg", (), "a.jpg"),
+        ("a" * 250 + ".jpg", "jpg", (), "a" * 163 + "~" + "a" * 32 + ".jpg"),
+    ],
+)
+def test_the_name_inside_the_library(original, extension, acceptable, name):
+    assert library_name(original, extension, acceptable) == name

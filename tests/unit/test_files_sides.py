@@ -1,13 +1,14 @@
 """Files beside photos: what they are, whom their names mean, and what they are called beside their photo."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from smartsort.files.inbox import Entry
 from smartsort.files.settling import SettleTracker
-from smartsort.files.sides import LONGEST_ENDING, SIDE_KINDS, side_name, side_of
+from smartsort.files.sides import LONGEST_ENDING, SIDE_KINDS, Side, refusal, side_name, side_of, titled
 from smartsort.files.stamps import stamp
 from smartsort.files.takeout import Takeout, read_takeout, title_of
 from smartsort.ledger.records import Member
@@ -171,3 +172,71 @@ def test_odd_json_says_nothing(tmp_path, content):
     path.write_bytes(content)
     assert read_takeout(str(path)) in (None, Takeout())
     assert title_of(str(path)) is None
+
+
+@pytest.mark.parametrize(
+    ("title", "said"), [("a.jpg", "a.jpg"), ("a.MOV", "a.MOV"), ("album", None), ("", None), (3, None)]
+)
+def test_only_the_title_of_a_photo_is_one(tmp_path, title, said):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"title": title}), "utf-8")
+    assert title_of(str(path)) == said
+
+
+def test_a_takeout_says_what_it_says_and_no_more(tmp_path):
+    path = tmp_path / "a.json"
+
+    def read(value, size=None):
+        text = json.dumps(value)
+        path.write_text(text.ljust(size or len(text)), "ascii")
+        return read_takeout(str(path))
+
+    assert read({"title": "a.jpg"}) == Takeout("a.jpg")
+    assert read({"people": [{"name": "Ann"}, {}, None, {"name": None}, {"name": "Bo"}]}) == Takeout(
+        people=("Ann", "Bo")
+    )
+    assert read({"people": {"name": "Ann"}}) == read({"photoTakenTime": "1714557600"}) == Takeout()
+    assert read({"photoTakenTime": {"timestamp": 0}}) == Takeout(taken=datetime(1970, 1, 1, tzinfo=UTC))
+    assert read({"Title": "a.jpg"}) is read({"other": 1}) is read(["title"]) is None
+    assert read({"title": "a.jpg"}, 1 << 20) == Takeout("a.jpg")
+    assert read({"title": "a.jpg"}, (1 << 20) + 1) is None
+    assert read_takeout(str(tmp_path / "missing.json")) is None
+
+
+def test_a_side_file_that_is_handed_in_alone_is_refused_with_the_way_to_go():
+    said = (
+        "a.jpg.xmp is no photo but belongs to one. "
+        "Put it into the inbox beside its photo, and it travels with it"
+    )
+    assert refusal("a.jpg.xmp", b"<x:xmpmeta>") == refusal("a.jpg.xmp", b"anything") == said
+    assert refusal("a.jpg.xmp", b"\xff\xd8\xff") is None  # a photo, whatever its name
+    assert refusal("a.jpg", b"<x:xmpmeta>") is None
+    assert refusal("notes.txt", b"anything") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a.jpg.xmp", Side("xmp", "a.jpg", ".xmp", True)),
+        ("a.XMP", Side("xmp", "a", ".XMP", True)),
+        ("a.AAE", Side("aae", "a", ".AAE", False)),
+        ("a.jpg.json", Side("json", "a.jpg", ".json", True)),
+        ("a.jpg(1).json", Side("json", "a(1).jpg", ".json", True, "(1)")),
+        ("a(1).json", Side("json", "a(1)", ".json", True, "(1)")),
+        ("a.jpg.supplemental-metadata.json", Side("json", "a.jpg", ".supplemental-metadata.json", True)),
+        ("a.jpg.supp(2).json", Side("json", "a(2).jpg", ".supplemental-metadata.json", True, "(2)")),
+        ("a.info.json", Side("info", "a", ".info.json", False)),
+        ("a.jpg:Zone.Identifier", Side("zone", "a.jpg", ":Zone.Identifier", True)),
+        ("a.mp4.txt", Side("txt", "a.mp4", ".txt", True)),
+        ("MD5SUMS", Side("md5", "", "", True)),
+        ("checksum.txt", Side("md5", "", "", True)),
+    ],
+)
+def test_what_a_side_file_is_by_its_name(name, found):
+    assert side_of(name) == found
+
+
+def test_a_title_keeps_the_number_of_a_repeated_name():
+    side = side_of("cut.jp(1).json")
+    assert titled(side, "long name.jpg") == replace(side, base="long name(1).jpg")
+    assert titled(side_of("cut.jp.json"), "long name.jpg").base == "long name.jpg"
