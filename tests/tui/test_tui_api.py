@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -201,3 +202,10 @@ async def test_a_refused_stream_says_so(server: RunningServer) -> None:
     assert isinstance(link, Link)
     assert link.state == "refused"
     assert isinstance(link.problem, TokenRefused)
+
+
+def test_what_went_wrong_is_titled_in_words() -> None:
+    kinds = [ApiProblem]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        assert re.fullmatch(r"[A-Za-z][a-z]+( [a-z]+)+", kind.title), kind

@@ -113,7 +113,7 @@ class NotThere(ApiProblem):
 class DecidedMeanwhile(ApiProblem):
     """409."""
 
-    title = "ActionResultView meanwhile"
+    title = "Decided meanwhile"
 
     def __init__(self, detail: str, happened: EventView | None) -> None:
         super().__init__(detail)
