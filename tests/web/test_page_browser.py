@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Response, expect
+from playwright.sync_api import APIResponse, Browser, Response, Route, expect
 from tests.live_sidecar import BASE, LiveSidecar
 from tests.web.browser import (
     DESK,
@@ -167,6 +167,37 @@ def test_a_group_of_strangers_is_named_once_and_taken_back(chromium: Browser, li
     done.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("status").filter(has_text="Taken back.")).to_be_visible()
     assert len(queue(live)) == waiting
+    finished(page)
+
+
+def test_an_older_list_of_strangers_never_replaces_a_newer_one(chromium: Browser, live: LiveSidecar) -> None:
+    live.run(live.sidecar.measure.measure_review())  # type: ignore[union-attr]
+    page = opened(chromium, live)
+    visit(page, live, "faces")
+    groups = page.locator(".groups li").filter(has=page.get_by_role("button", name="Name…"))
+    expect(groups.first).to_be_visible()
+    count = groups.count()
+    held: list[tuple[Route, APIResponse]] = []
+
+    def arrived(route: Route) -> None:
+        if held:
+            route.fallback()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/strangers", arrived)
+    groups.first.get_by_role("button", name="Ignore").click()
+    page.get_by_role("dialog").get_by_role("button", name="Do it").click()
+    reach_for_undo(page)
+    while not held:
+        page.wait_for_timeout(20)
+    with page.expect_response("**/strangers"):
+        page.get_by_role("status").get_by_role("button", name="Undo").last.click()
+    route, answer = held[0]
+    with page.expect_response("**/strangers"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(200)
+    expect(groups).to_have_count(count)
     finished(page)
 
 

@@ -39,7 +39,7 @@ async function call(method, path, body, first = true) {
     throw new Problem(0, { detail: "smartsort does not answer. Is it running, and are you at home?" });
   }
   if (answer.ok) return given;
-  // A session that is over did nothing, so the request is sent again, by a session that may be there by now.
+  // A session that is over did nothing, so the request is sent again, by a session that may be there now.
   if (answer.status === 401 && path !== "session" && first) {
     if (word === used) await signedInAgain();
     return call(method, path, body, false);

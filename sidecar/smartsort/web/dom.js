@@ -28,7 +28,7 @@ export function s(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** A button with a text and, where there is one, the key that does the same. It does one thing at a time. */
+/** A button with a text and, if there is one, the key that does the same. It does one thing at a time. */
 export function button(text, act, { key = "", kind = "", label = "", ...more } = {}) {
   let busy = false;
   const once = async () => {
@@ -77,7 +77,7 @@ export function sentence(text, names = []) {
   return text.split(first).flatMap((part, at) => [at ? name(first) : null, ...sentence(part, rest)]);
 }
 
-/** Show a message for some seconds, with a button if there is something to do about it. `names` are those in it. */
+/** Show a message for some seconds, with a button if there is something to do. `names` are those in it. */
 export function toast(text, { act = null, does = "Undo", bad = false, names = [] } = {}) {
   const shown = h(bad ? "div.toast.bad" : "div.toast", h("span", sentence(text, names)));
   const close = () => shown.remove();
@@ -102,7 +102,7 @@ export function dialog(title, body, actions = [["Close", "", "primary"]]) {
   return modal(shown);
 }
 
-/** Show a `<dialog>` until it is closed. Then the focus goes back to where it was, or to what took its place. */
+/** Show a `<dialog>` until it is closed. The focus goes back to where it was, or to what took its place. */
 export function modal(shown) {
   const back = focused();
   return new Promise((resolve) => {

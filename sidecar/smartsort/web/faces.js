@@ -1,4 +1,4 @@
-/** Many photos with one decision: strangers in groups, near misses of known people, and spot checks. */
+/** Many photos with one decision: groups of strangers, near misses, spot checks. */
 
 import { agree, told } from "./agree.js";
 import { get, post } from "./api.js";
@@ -11,14 +11,15 @@ const PAGE = 24;
 const VERDICTS = { ignored: "Ignored", not_a_face: "Not a face", locked: "Certainly ", same: "One person", apart: "Two people" };
 
 export function faces(root) {
-  /** The boxes that are ticked: they stay so when the lists are read again. */
+  /** The ticked boxes: they stay so when the lists are read again. */
   const left = new Set();
   const sections = [1, 2, 3, 4].map(() => h("section"));
   const [strangers, near, checks, verdicts] = sections;
   root.replaceChildren(h("h1", "Faces"), ...sections);
 
-  const load = () => Promise.all([
-    get("strangers").then(drawStrangers), get("review/near-misses").then(drawNear), get("spot-checks", { limit: 12 }).then(drawChecks), get("strangers/verdicts").then(drawVerdicts)]);
+  let asked = 0; // what answers an older question is not drawn
+  const load = (now = ++asked) => Promise.all([["strangers", drawStrangers], ["review/near-misses", drawNear], ["spot-checks", drawChecks, { limit: 12 }], ["strangers/verdicts", drawVerdicts]]
+    .map(([path, draw, more]) => get(path, more).then((found) => now === asked && draw(found))));
 
   // --- strangers
 

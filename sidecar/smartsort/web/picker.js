@@ -27,7 +27,7 @@ export async function pickPerson(title) {
     field.setAttribute("aria-activedescendant", row?.id || "");
     row?.scrollIntoView({ block: "nearest" });
   };
-  /** Find people for what is typed. Gives false when something else is typed by then, or no one can be found. */
+  /** Find people for what is typed. Gives false when something else is typed by then, or no one is found. */
   const look = () => (asked = find(askedFor = field.value.trim()));
   const find = async (search) => {
     const number = ++latest;

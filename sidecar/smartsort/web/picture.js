@@ -3,7 +3,7 @@
 import { address } from "./api.js";
 import { h } from "./dom.js";
 
-/** The photo of an item. `chosen` is the number of the face that is meant; `choose` is called with another. */
+/** The photo of an item. `chosen` is the number of its face that is meant. `choose` takes another. */
 export function picture(item, chosen, choose) {
   const photo = h("img", { src: address(item.preview), alt: `The photo ${item.filename}`, draggable: false });
   const boxes = item.faces.map((face) => {

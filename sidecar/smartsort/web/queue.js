@@ -1,4 +1,4 @@
-/** The list of what waits: only rows that can be seen are drawn, and pages are read as they are needed. */
+/** The list of what waits: rows in sight are drawn, and pages are read as they are needed. */
 
 import { address, get } from "./api.js";
 import { h, name, redraw, words } from "./dom.js";
@@ -59,14 +59,14 @@ export class Queue {
   async refresh(ids = []) {
     const ends = new Map([[0, 0]]);
     for (const at of ids.map((id) => this.index(id)).sort((one, other) => one - other)) ends.set(this.start(at), at);
-    // After much has changed only the beginning is read: the rest follows as it comes into sight.
+    // After much has changed only the beginning is read, the rest as it comes into sight.
     if (ends.size > 5) return this.again(0, PAGE, true);
     for (const [start, end] of [...ends].reverse()) if (!(await this.again(start, end - start + FEW))) return;
     // What was skipped stands last now.
     if (this.cursor === null && this.items.length < this.total) await this.again(this.start(this.items.length), PAGE);
   }
 
-  /** Read a page again. Gives false if the list has changed meanwhile: then the page may belong elsewhere. */
+  /** Read a page again. Gives false if the list has changed: the page may belong elsewhere. */
   async again(start, limit, alone = false) {
     const { filter, items } = this;
     const page = await this.read(start ? items[start - 1].next : null, Math.min(limit, MOST));

@@ -372,7 +372,7 @@ export function review(root) {
     if (data.photo_id === item?.id) news(data.text);
   }
 
-  /** Show the open photo as it is now. If someone else has decided about it, say so and go on. */
+  /** Show the open photo as it is now. If someone else has decided, say so and go on. */
   async function news(text) {
     const about = item;
     if (!isMeant() || asked) return;

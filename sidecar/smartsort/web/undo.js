@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { toast } from "./dom.js";
 
-/** Undo an event, the last action or a photo's last decision, as `POST /undo` takes it. Gives its answer. */
+/** Undo an event, the last action or a photo's last decision, as `POST /undo` does. Gives its answer. */
 export async function undo(what) {
   const done = await post("undo", what);
   const failed = done.decided.find((one) => one.problem);
