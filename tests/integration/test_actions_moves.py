@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from tests.answers import data_of, delivered, event_of, rows
@@ -15,6 +16,7 @@ from smartsort.actions import ActionRefused, PersonSelector
 from smartsort.actions import purge as purging
 from smartsort.actions.values import ActionResult, Batch
 from smartsort.core.model import State
+from smartsort.files.placement import PlaceRequest, RemoveRequest
 from smartsort.ledger import deletions, events, photos
 from smartsort.ledger.photos import Change, NewPhoto
 from smartsort.ledger.records import Area, Name
@@ -96,6 +98,48 @@ async def test_a_photo_that_somebody_else_changed_between_look_and_write_is_left
     assert os.listdir(f"{world.root}/faces/anna") == ["anna_1.jpg"]
     assert not there(f"{world.root}/faces/bella/anna_1.jpg")
     assert (rows(world, "SELECT * FROM intents"), world.context.needs_recovery) == ([], set())
+
+
+async def test_a_name_is_made_with_the_digest_it_must_hold_and_goes_for_one_that_stays(opened, monkeypatch):
+    world = opened()
+    photo = await world.deliver("stranger_1.jpg", xmp=b"<x/>")
+    await world.settle()
+    library, side, queued, queued_side = (world.context.absolute(name) for name in world.names(photo))
+    digest, side_digest = (name.sha256 for name in world.names(photo)[:2])
+    placer, asked, gone = world.context.placer, [], []
+    place, remove = placer.place, placer.remove
+
+    def placing(requests):
+        asked.extend(replaced := [one._replace(names=list(islice(one.names, 2))) for one in requests])
+        return place(replaced)
+
+    def removing(requests):
+        gone.extend(requests)
+        return remove(requests)
+
+    monkeypatch.setattr(placer, "place", placing)
+    monkeypatch.setattr(placer, "remove", removing)
+    await world.actions.approve([photo], BELLA, "eva")
+    folder = f"{world.root}/faces/bella"
+    names = [one.names for one in asked]
+    assert [one[0] for one in names] == ["stranger_1.jpg", "stranger_1.jpg.xmp"]
+    assert asked == [
+        PlaceRequest(library, folder, names[0], sha256=digest),
+        PlaceRequest(side, folder, names[1], sha256=side_digest),
+    ]
+    assert gone == [
+        RemoveRequest(queued, library, sha256=digest),
+        RemoveRequest(queued_side, side, sha256=side_digest),
+    ]
+    asked.clear(), gone.clear()
+    await world.actions.reject([photo], "eva", expect=(State.FILED,))
+    await world.actions.undo_photo(photo, "eva")
+    back = [one for one in asked if one.folder == f"{os.path.dirname(library)}"]
+    trash = f"{world.root}/trash/2024-05/stranger_1.jpg"
+    assert back == [
+        PlaceRequest(trash, os.path.dirname(library), ["stranger_1.jpg"], sha256=digest, adopt=True),
+        PlaceRequest(f"{trash}.xmp", os.path.dirname(side), back[1].names, sha256=side_digest, adopt=True),
+    ]
 
 
 # --- moves -------------------------------------------------------------------------------------

@@ -258,6 +258,27 @@ def test_every_drawn_filing_waits_for_an_answer_until_it_is_replaced(ledger):
     assert ledger.read(spot_checks.observed) == Observed((), 9, 4)
 
 
+def test_answers_are_counted_by_how_sure_the_filing_was_since_the_model_changed(ledger):
+    for confidence, verdict, at in (
+        (0.5, "right", AT),
+        (0.5, "wrong", LATER),
+        (0.61, "gone", AT),
+        (None, "right", AT),
+    ):
+        photo = add(ledger, State.FILED)
+        numbers = {} if confidence is None else {"confidence": confidence}
+        decision = Decision(Outcome.SORTED, (Reason("other", numbers=numbers),), "v1", people=(ANNA,))
+        change = Change(photo, decision=(decision, Evidence()))
+        ledger.write(lambda db, c=change, at=at: photos.apply(db, [c], at))
+        event = happen(ledger, "sorted", photo, at=at)
+        row = (event, photo, at, verdict)
+        query = "INSERT INTO spot_checks (event_id, photo_id, filed_at, verdict) VALUES (?, ?, ?, ?)"
+        ledger.write(lambda db, q=query, r=row: db.conn.execute(q, r))
+    assert ledger.read(spot_checks.observed) == Observed(((50, 2, 1),), 0, 0)
+    ledger.write(lambda db: key_value.put(db, key_value.MODEL_CHANGE, {"at": LATER}))
+    assert ledger.read(spot_checks.observed) == Observed(((50, 1, 1),), 0, 0)
+
+
 # --- names, halves, what Google said -----------------------------------------------------------
 
 

@@ -154,6 +154,18 @@ def test_the_queue_is_counted_searched_and_listed_by_category(ledger):
 # --- other tables ------------------------------------------------------------------------------
 
 
+def test_other_programs_read_what_a_photo_is_and_why_it_waits(ledger):
+    photo = ask(ledger, photos.get, add(ledger, name=STRANGE, sha256="abc"))
+    found = Download.of(photo, "/f/a.jpg", "Anna", auto_sorted=True)
+    assert found == Download("/f/a.jpg", "caf\\xe9.jpg", "abc", "phone", AT, "Anna", True)
+    reason = Reason("other")
+    decision = Decision(Outcome.REVIEWED, (reason,), "v1", suggested=ANNA, faces_detected=3)
+    row = ReviewRow.of(photo, "/r/a.jpg", decision, Category.MULTIPLE_FACES)
+    assert row == ReviewRow("/r/a.jpg", Category.MULTIPLE_FACES, "abc", "other", 3, "Anna")
+    nobody = ReviewRow.of(photo, "/r", replace(decision, suggested=None), Category.MULTIPLE_FACES)
+    assert nobody.suggested_person is None
+
+
 def test_rows_that_other_programs_read_are_written_once_for_each_photo(ledger):
     download = Download("/f/a.jpg", "a.jpg", "abc", "phone", AT, "Anna", True)
     photo = add(ledger, download=download)
