@@ -178,6 +178,15 @@ async def test_photos_that_lie_elsewhere_than_the_template_says_answer_where_the
     assert (alone.done, alone.event) == (1, None)
 
 
+async def test_a_photo_of_which_nobody_knows_whose_it_is_stays_without_a_word(opened):
+    world = opened()
+    await delivered(world, "anna_1.jpg")
+    await world.stage("renames")
+    world = opened(settings={"filing.template": "people/{person}"})
+    world.ledger.write(lambda db: db.conn.execute("UPDATE names SET person_id = 'p99' WHERE area = 'faces'"))
+    assert await world.actions.relink("eva", dry_run=True) == Batch()
+
+
 async def test_photos_without_a_decision_follow_a_template_too(opened):
     world = opened()
     [photo] = await delivered(world, "anna_1.jpg")

@@ -69,6 +69,20 @@ async def test_other_settings_answer_as_foreseen_and_one_event_holds_both_settin
     assert runtime.snapshot() == before
 
 
+async def test_only_a_photo_that_would_be_filed_is_measured_for_other_settings(world):
+    await delivered(world, "anna_1.jpg")
+    asked = []
+
+    class Measurer:
+        async def complete(self, asset_id, evidence, *_):
+            asked.append(asset_id)
+            return evidence
+
+    world.actions.past._measure = Measurer()
+    done = await world.actions.reevaluate(without_anna(world), EVER, "eva")
+    assert (done.done, asked) == (1, [])
+
+
 async def test_an_undo_of_all_since_then_takes_settings_back_only_where_they_were_shown(world):
     await delivered(world, "anna_1.jpg")
     began = world.context.clock.now()

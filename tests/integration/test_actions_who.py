@@ -260,3 +260,15 @@ async def test_a_face_is_asked_for_only_of_a_photo_that_was_judged(place):
     with pytest.raises(ActionRefused) as refused:
         await place.actions.approve([photo], BELLA, "eva", face_id="f9")
     assert str(refused.value) == f"photo {photo} has no face f9. It has {face}"
+
+
+async def test_one_of_two_people_of_a_name_is_never_ruled_out_by_a_guess(tmp_path):
+    world = World(os.fspath(tmp_path / "other"), people=("Anna", "Eva", "EVA"))
+    [photo] = await delivered(world, "stranger_1.jpg")
+    ids = {world.server.person(name).id: name for name in ("Eva", "EVA")}
+    with pytest.raises(AmbiguousName) as refused:
+        await world.actions.rule_out(photo, PersonSelector("eva"), "tom")
+    listed = ", ".join(f"{name} ({i})" for i, name in refused.value.ids.items())
+    assert str(refused.value) == f"2 people are called eva: {listed}. Give an id"
+    assert refused.value.ids == ids
+    close_world(world)

@@ -265,6 +265,28 @@ def test_a_ledger_that_contradicts_itself_is_not_sound(path, statement, why):
     assert said(backups.check, path) == (LedgerError, f"{path} is damaged or no ledger: {why}")
 
 
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        (None, None),
+        (sqlite3.SQLITE_BUSY, None),
+        (sqlite3.SQLITE_ERROR, "it broke"),
+        (sqlite3.SQLITE_CORRUPT | 1 << 8, "it broke"),
+        (sqlite3.SQLITE_NOTADB, "it broke"),
+    ],
+)
+def test_a_ledger_that_is_only_busy_is_not_damaged(path, monkeypatch, code, found):
+    def refuse(*_, **__):
+        problem = sqlite3.OperationalError("it broke")
+        if code is not None:
+            problem.sqlite_errorcode = code
+        raise problem
+
+    monkeypatch.setattr(integrity, "read_only", refuse)
+    assert (integrity.full_problem(path), integrity.quick_problem(path)) == (found, found)
+    assert integrity.full_problem(path, lambda: True) is None
+
+
 def test_a_file_that_was_cut_to_nothing_is_told_from_one_that_is_not_there(path):
     assert not integrity.is_empty(path)
     with open(path, "wb"):
