@@ -31,25 +31,27 @@ _TEXTS: dict[tuple[tuple[str, ...], tuple[str, ...], tuple[int, int]], str] = {}
 """What a terminal shows that always had its size."""
 
 
+SMALLER, OUT_OF_NOTHING, NARROWER = ((200, 50), (80, 24)), ((20, 5), (80, 24)), ((80, 24), (60, 20))
+
+
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "sizes"),
     [
-        (("n",) * 4, ()),
-        (("w",), ("escape",)),
-        (("f2", "f1"), ("f2",)),
-        (("f3", "f1"), ("f3",)),
-        (("c", "f1"), ("c",)),
-        (("f5", "f1"), ("f5",)),
-        (("n", "f4"), ("f1",)),
+        (("n",) * 4, (), SMALLER),
+        (("n",) * 4, (), OUT_OF_NOTHING),
+        (("n",) * 4, (), NARROWER),
+        (("w",), ("escape",), OUT_OF_NOTHING),
+        (("f2", "f1"), ("f2",), SMALLER),
+        (("f3", "f1"), ("f3",), NARROWER),
+        (("c", "f1"), ("c",), OUT_OF_NOTHING),
+        (("f5", "f1"), ("f5",), SMALLER),
+        (("n", "f4"), ("f1",), NARROWER),
     ],
-    ids=" ".join,
-)
-@pytest.mark.parametrize(
-    ("first", "last"), [((200, 50), (80, 24)), ((20, 5), (80, 24)), ((80, 24), (60, 20))]
 )
 async def test_another_size_gives_the_text_of_that_size(
-    before: tuple[str, ...], after: tuple[str, ...], first: tuple[int, int], last: tuple[int, int]
+    before: tuple[str, ...], after: tuple[str, ...], sizes: tuple[tuple[int, int], tuple[int, int]]
 ) -> None:
+    first, last = sizes
     key = (before, after, last)
     if key not in _TEXTS:
         _TEXTS[key] = await text_after(before, after, last, last)
