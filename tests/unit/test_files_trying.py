@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from smartsort.errors import StorageError, StorageFull
-from smartsort.files import filesystem, stamps, temporary
+from smartsort.files import durable, filesystem, stamps, temporary
 from smartsort.files.capabilities import Capabilities, capabilities_of
 from smartsort.files.disk import Disk
 from smartsort.files.filesystem import FileSystem
@@ -397,3 +397,17 @@ def test_a_folder_in_which_nothing_can_be_tried_is_named(tmp_path):
         with pytest.raises(StorageError, match=f"cannot write into {tmp_path}: "):
             capabilities_of(str(tmp_path), Failing(call, errno.EIO))
     assert os.listdir(tmp_path) == []
+
+
+def test_each_of_two_disks_is_waited_for(monkeypatch):
+    """One syncfs waits for one file system: a folder on the other would not survive a power cut."""
+    waited = []
+    made = SimpleNamespace(
+        sync_file_system=waited.append, fsync_path=lambda path, folder: waited.append(path)
+    )
+    monkeypatch.setattr(durable, "file_system", lambda _: FileSystem("ext4", True, True))
+    pending = durable.Pending(made)
+    many = durable._SYNC_AS_A_WHOLE + 1
+    pending.folders = {f"/{device}/{number}": device for device in (1, 2) for number in range(many)}
+    assert pending.wait().errors == {}
+    assert waited == ["/1/0", "/2/0"]
