@@ -364,8 +364,8 @@ async def test_a_full_disk_makes_downloads_wait_and_says_so(intake, web, monkeyp
     assert len(intake.photos()) == 1
 
 
-@pytest.mark.parametrize("trouble", ["no room", "not there"])
-async def test_a_download_that_cannot_even_be_noted_is_told_by_the_stage(intake, web, monkeypatch, trouble):
+@pytest.mark.parametrize("refusal", ["no room", "not there"])
+async def test_a_download_that_cannot_even_be_noted_is_told_by_the_stage(intake, web, monkeypatch, refusal):
     def full(*args, **more):
         raise StorageFull("it is full")
 
@@ -376,9 +376,9 @@ async def test_a_download_that_cannot_even_be_noted_is_told_by_the_stage(intake,
     unheard = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     url = web.file("/a.jpg", picture(1000))
-    await intake.downloads.submit([(url if trouble == "no room" else f"{web.url}/none.jpg", "x")])
+    await intake.downloads.submit([(url if refusal == "no room" else f"{web.url}/none.jpg", "x")])
     with monkeypatch.context() as taken:
-        if trouble == "no room":
+        if refusal == "no room":
             taken.setattr("smartsort.downloads.fetch.check_room", full)
         taken.setattr(queue.submissions, "postpone", full)
         taken.setattr(queue.submissions, "fail", full)
@@ -388,7 +388,7 @@ async def test_a_download_that_cannot_even_be_noted_is_told_by_the_stage(intake,
     gc.collect()
     assert unheard == []
     await intake.work()
-    assert len(intake.photos()) == (trouble == "no room")
+    assert len(intake.photos()) == (refusal == "no room")
 
 
 async def test_an_empty_file_is_a_failure(intake, web):

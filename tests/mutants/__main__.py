@@ -214,7 +214,7 @@ def decoded() -> set[str]:
 
 
 def in_order(tests: Mapping[str, float], seconds: float) -> list[list[str]]:
-    """Return the fastest tests of each file, and then the others, up to so many seconds together."""
+    """Return the fastest tests of each file, and then the others, cheap ones first, up to so many seconds."""
     before = Counter[str]()
     ranked = []
     for test, took in sorted(tests.items(), key=lambda each: each[1]):
@@ -223,9 +223,11 @@ def in_order(tests: Mapping[str, float], seconds: float) -> list[list[str]]:
         before[file] += 1
     ranked.sort()
     passed = itertools.accumulate(took for _, took, _ in ranked)
-    within = [(sum_, test) for sum_, (*_, test) in zip(passed, ranked, strict=True) if sum_ < seconds]
-    fast = [test for sum_, test in within if sum_ < FAST]
-    return [some for some in (fast, [test for sum_, test in within if sum_ >= FAST]) if some]
+    fast = [test for sum_, (*_, test) in zip(passed, ranked, strict=True) if sum_ < min(FAST, seconds)]
+    rest = sorted({*tests} - {*fast}, key=tests.__getitem__)
+    while rest and sum(tests[test] for test in (*fast, *rest)) >= seconds:
+        rest.pop()
+    return [some for some in (fast, rest) if some]
 
 
 def report(package: str, which: str, same: int, counted: Sequence[Change], known: Mapping[str, str]) -> float:
