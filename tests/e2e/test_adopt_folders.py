@@ -22,6 +22,7 @@ from tests.sorted_folders import SortedFolder, make_sorted, picture_of
 
 from smartsort.cli.main import cli
 from smartsort.demo.samples import make_samples
+from smartsort.pipeline.arrival import sorted_folders
 
 HOSTILE = (
     "plain.jpg",
@@ -424,3 +425,25 @@ def test_what_was_never_sorted_is_judged_by_its_faces(live, tmp_path, pictures) 
     assert live.client().post(f"{BASE}/undo", json={"last": True}).json()["done"] == 2
     assert picture_of(old) == before
     assert audit_of(live) == []
+
+
+def test_a_photo_that_goes_away_while_the_folder_is_looked_through_is_left(
+    live, tmp_path, pictures, monkeypatch
+):
+    folder = tmp_path / "old"
+    for number, picture in enumerate(pictures[:3]):
+        put(folder / "John Doe" / f"{number}.jpg", picture)
+    recognise = sorted_folders.recognise
+
+    def takes_one_away(path):
+        found = recognise(path)
+        if path.endswith("0.jpg"):
+            os.unlink(path)
+        return found
+
+    monkeypatch.setattr(sorted_folders, "recognise", takes_one_away)
+    asked = {"folder": str(folder), "sorted_as": "faces"}
+    preview = live.client().post(f"{BASE}/adopt", json=asked).json()
+    assert [each["photos"] for each in preview["folders"]] == [2]
+    gone = str(folder / "John Doe" / "0.jpg")
+    assert [(each["path"], each["why"]) for each in preview["left"]] == [(gone, f"{gone} is gone")]

@@ -411,3 +411,21 @@ def test_each_of_two_disks_is_waited_for(monkeypatch):
     pending.folders = {f"/{device}/{number}": device for device in (1, 2) for number in range(many)}
     assert pending.wait().errors == {}
     assert waited == ["/1/0", "/2/0"]
+
+
+def test_a_file_that_went_away_is_no_problem_of_the_folder(tmp_path):
+    source = tmp_path / "a.jpg"
+    with pytest.raises(FileVanished, match=r"a\.jpg is gone"):
+        temporary.method_for(str(source), str(tmp_path))
+
+    class TakenAway(Disk):
+        def link(self, source, target):
+            os.unlink(source)
+            super().link(source, target)
+
+    source.write_bytes(b"a")
+    with pytest.raises(FileVanished, match=r"a\.jpg is gone"):
+        temporary.method_for(str(source), str(tmp_path), TakenAway())
+    source.write_bytes(b"a")
+    with pytest.raises(StorageError, match="cannot write into"):
+        temporary.method_for(str(source), str(tmp_path / "gone"))

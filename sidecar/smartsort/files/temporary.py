@@ -8,10 +8,11 @@ import re
 import secrets
 import stat
 
+from smartsort.errors import StorageError
 from smartsort.files.disk import NOT_OFFERED, Disk
 from smartsort.files.problems import storage_error
 from smartsort.files.requests import Method
-from smartsort.files.stamps import FileStamp
+from smartsort.files.stamps import FileStamp, stamp
 
 NO_LINK = NOT_OFFERED | {errno.EXDEV, errno.EMLINK, errno.EPERM}
 """A hard link is not to be had: another mount, too many already, a file system without them, or a foreign
@@ -103,14 +104,18 @@ def methods_between(source_folder: str, target_folder: str, disk: Disk | None = 
 def method_for(source: str, target_folder: str, disk: Disk | None = None) -> Method:
     """Return how this file comes into a folder, found out by doing it once. Nothing beside it is changed.
 
-    Raises StorageError when the folder cannot be written.
+    Raises FileVanished, or StorageError when the folder cannot be written.
     """
     disk = disk or Disk()
     target = temporary_in(target_folder, "probe")
     try:
+        stamp(source)
         return _try_methods(disk, source, target, target_folder)
     except OSError as error:
         raise storage_error(error, "read", source) from error
+    except StorageError:
+        stamp(source)  # who took it away meanwhile is not the folder's problem
+        raise
     finally:
         _remove(target, disk)
 

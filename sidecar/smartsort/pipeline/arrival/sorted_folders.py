@@ -14,6 +14,7 @@ from smartsort.files.ignore import Ignore
 from smartsort.files.inbox import Entry, InboxScan, Left, scan_inbox
 from smartsort.files.media import Kind
 from smartsort.files.probe import recognise
+from smartsort.files.problems import FileProblem, FileVanished
 from smartsort.files.requests import Method
 from smartsort.files.shown import shown
 from smartsort.files.space import space
@@ -150,12 +151,16 @@ def preview(context: Context, wanted: Wanted, people: Sequence[Person], ignore: 
             if is_unchanged(entry, before):
                 found.before += 1
                 continue
-            one.photos += 1
-            one.bytes += entry.stamp.size
             if taken:
-                method = _method(context, entry, methods)
+                try:
+                    method = _method(context, entry, methods)
+                except FileProblem as problem:
+                    found.leave(entry.path, str(problem))
+                    continue
                 found.photos[method] = found.photos.get(method, 0) + 1
                 found.copied_bytes += entry.stamp.size if method is Method.COPY else 0
+            one.photos += 1
+            one.bytes += entry.stamp.size
         if part or one.photos:
             found.folders.append(one)
     found.free_bytes = space(context.folder(Area.TEMP)).bytes
@@ -194,8 +199,11 @@ def no_photo(path: str) -> str | None:
 
 
 def _method(context: Context, entry: Entry, known: dict[tuple[str, int, int, int], Method]) -> Method:
-    """Return how a file comes in: tried with one file of each folder and owner."""
-    status = os.lstat(entry.path)
+    """Return how a file comes in: tried with one file of each folder and owner. Raises FileVanished."""
+    try:
+        status = os.lstat(entry.path)
+    except FileNotFoundError as error:
+        raise FileVanished(f"{shown(entry.path)} is gone", entry.path) from error
     key = (entry.folder, status.st_dev, status.st_uid, status.st_mode)
     if key not in known:
         known[key] = method_for(entry.path, context.folder(Area.TEMP))
