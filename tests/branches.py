@@ -1,7 +1,8 @@
 """Branch coverage, written to the folder that `SMARTSORT_TEST_COVERAGE` names, a file for each process.
 
-slipcover puts probes into the modules that are imported, and takes them out where they were passed. The
-tracer of coverage.py makes Python 3.11 run all code of a process at half its speed, be it measured or not.
+slipcover puts probes into the modules that are imported. They stay: to take them out where they were passed
+saves nothing, and looks into the locals of all that runs. The tracer of coverage.py makes Python 3.11 run all
+code of a process at half its speed, be it measured or not.
 `tools/coverage_floors.py` reads the files.
 """
 
@@ -24,7 +25,7 @@ class Measured:
         import slipcover
 
         self._file = folder / f"{process}.json"
-        self._probes = slipcover.Slipcover(branch=True)
+        self._probes = slipcover.Slipcover(branch=True, d_miss_threshold=-1)
         slipcover.ImportManager(self._probes, slipcover.FileMatcher(sources=SOURCES)).__enter__()
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

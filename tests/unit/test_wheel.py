@@ -10,6 +10,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from smartsort.cli.main import COMMANDS
+from smartsort_tui.app import SCREENS
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("sidecar/smartsort", "tui/smartsort_tui", "openapi/immich_client")
@@ -59,9 +60,10 @@ def test_the_wheel_brings_its_licence_and_its_version(wheel):
 def test_every_module_of_the_wheel_is_used_by_a_command(wheel):
     """A module that no command reaches by imports serves tests or documentation: it belongs there."""
     graph = grimp.build_graph("smartsort", "smartsort_tui", cache_dir=None)
-    # `smartsort` imports its commands by name, and the demo starts `python -m smartsort_tui`.
+    # `smartsort` imports its commands by name, the terminal UI its screens, and the demo starts the latter.
     reached, found = set(), {*entry_points(wheel), "smartsort_tui.__main__"}
     found |= {module for module, _ in COMMANDS.values()}
+    found |= {f"smartsort_tui.screens.{place.partition('.')[0]}" for place in SCREENS.values()}
     while found:
         module = found.pop()
         reached.add(module)
