@@ -66,9 +66,9 @@ def sizes_of(batches, waiting, seconds_per_photo):
     return sizes
 
 
-def test_batches_grow_sixfold_up_to_the_limit_and_start_small_again_after_the_backlog():
+def test_batches_grow_threefold_up_to_the_limit_and_start_small_again_after_the_backlog():
     batches = Batches(limit=120)
-    assert sizes_of(batches, 500, 0.0) == [4, 24, 120, 120, 120, 112]
+    assert sizes_of(batches, 500, 0.0) == [4, 12, 36, 108, 120, 120, 100]
     assert batches.room(0, 500) == FIRST_BATCH
 
 
@@ -86,8 +86,8 @@ def test_no_batch_is_larger_than_was_foretold(limit, seconds):
 
 def test_batches_follow_the_pace_of_the_server():
     slow = sizes_of(Batches(limit=1000), 1000, BATCH_SECONDS / 50)
-    assert slow[:3] == [4, 24, 50]
-    assert set(slow[2:-1]) == {50}
+    assert slow[:4] == [4, 12, 36, 50]
+    assert set(slow[3:-1]) == {50}
     assert max(sizes_of(Batches(limit=1000), 100, 60.0)) <= TRICKLE, "only the last few go together"
 
 

@@ -14,7 +14,7 @@ FIRST_BATCH_SECONDS = 10.0
 TRICKLE = 8
 """So many photos are no batch: they are handed over as they come, at once."""
 
-GROWTH = 6
+GROWTH = 3
 """A batch is at most this many times as large as the one before."""
 
 BATCH_SECONDS = 45.0
@@ -86,7 +86,7 @@ class Batches:
         self._batch = None
 
 
-PAUSE_SHARE = 0.5
+PAUSE_SHARE = 0.6
 """Of what the rest seems to take, how much passes before the next look."""
 
 EXPECTED_SHARE = 0.7
@@ -98,8 +98,8 @@ WORTH_EXPECTING = 1.0
 PATIENCE_SHARE = 0.01
 """Of the time a batch was on its way, how long its end may go unnoticed, at least `SHORTEST_PAUSE`."""
 
-FOLLOWING_SHARE = 0.03
-FOLLOWING_SECONDS = 0.35
+FOLLOWING_SHARE = 0.04
+FOLLOWING_SECONDS = 0.45
 """As many seconds, or this share of the time a batch was in detection, may pass between two looks at its
 recognition: photos become final one by one then, and whoever waited long can wait for a moment more."""
 
