@@ -11,13 +11,14 @@ from tests.fakes import World, close_world, content_of, picture, write
 from tests.faults.power import Machine, PowerCut, Volatile
 
 from smartsort.actions import PersonSelector
+from smartsort.actions.rearrange import Rearrange
 from smartsort.audit import Audit
 from smartsort.core.model import State
 from smartsort.errors import StorageError
 from smartsort.files.disk import Disk
 from smartsort.files.placement import Placer
 from smartsort.files.stamps import stamp
-from smartsort.ledger import photos
+from smartsort.ledger import events, photos
 from smartsort.ledger.photos import Change
 from smartsort.ledger.records import Area
 from smartsort.pipeline.arrival.claim import Claimer, Offered
@@ -359,6 +360,28 @@ async def test_a_photo_that_is_rejected_as_soon_as_it_waits_leaves_no_name_behin
         await world.stage("tidy")
         world.check()
         assert not world.context.needs_recovery
+    finally:
+        close_world(world)
+
+
+async def test_a_photo_that_is_judged_again_before_its_old_name_goes_leaves_none_there(tmp_path, monkeypatch):
+    world, drop = opened(tmp_path, Steps()), Rearrange._drop
+
+    async def later(self, plans):
+        await world.stage("examine")
+        await drop(self, plans)
+
+    try:
+        photo = await world.deliver("broken.jpg", b"no picture")
+        await world.stage("examine")
+        reviewed = world.ledger.read(events.last_id)
+        monkeypatch.setattr(Rearrange, "_drop", later)
+        await world.actions.undo(reviewed, "eva")
+        assert world.photo(photo).state is State.REVIEW
+        await world.stage("tidy")
+        world.check()
+        assert not world.context.needs_recovery
+        assert world.ledger.read(photos.open_intents) == []
     finally:
         close_world(world)
 

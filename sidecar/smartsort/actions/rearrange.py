@@ -26,7 +26,7 @@ from smartsort.files.hashing import sha256_of
 from smartsort.files.placement import Method, Placed, PlaceRequest, Removed, RemoveRequest
 from smartsort.files.problems import FileChanged, FileVanished, NameKept, NameLeft
 from smartsort.files.shown import shown
-from smartsort.files.stamps import stamp
+from smartsort.files.stamps import stamp, stamp_or_none
 from smartsort.ledger import (
     adopted,
     arrangement,
@@ -360,12 +360,13 @@ class Rearrange:
                 await asyncio.to_thread(context.placer.leave_folders, people)
             except StorageError as problem:
                 results = [problem] * len(drops)
-            for (plan, _), result in zip(drops, results, strict=True):
-                if isinstance(result, SmartsortError):
+            for (plan, drop), result in zip(drops, results, strict=True):
+                moved_on = isinstance(result, NameKept) and stamp_or_none(drop.surviving_path) is None
+                if isinstance(result, SmartsortError) and not moved_on:
                     log.warning("%s", result)
-                    # A folder that fails is tried again. A changed file is a human's.
-                    if isinstance(result, StorageError) and not isinstance(result, NameKept):
-                        held.add(plan.photo.id)
+                # What fails is tried again, and so is what has moved on. A changed file is a human's.
+                if moved_on or (isinstance(result, StorageError) and not isinstance(result, NameKept)):
+                    held.add(plan.photo.id)
         context.needs_recovery |= held
         shards = {p.shard for p in plans if p.touches_library and p.shard is not None}
         at = context.clock.text()

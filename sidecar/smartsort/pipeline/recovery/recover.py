@@ -288,7 +288,7 @@ class Recovery:
         held = context.ledger.read(lambda db: photos.names_of(db, [photo.id]))[photo.id]
         known = {context.absolute(n) for n in held}
         drops = [
-            RemoveRequest(path, surviving_path, sha256=sha256)
+            RemoveRequest(path, self._lives_on(path, surviving_path, held), sha256=sha256)
             for path, surviving_path, sha256 in intent.data["drops"]
             if path not in known
         ]
@@ -304,6 +304,12 @@ class Recovery:
 
         context.ledger.write(write)
         return True
+
+    def _lives_on(self, path: str, expected: str, held: Iterable[Name]) -> str:
+        """Return where the bytes of a name are, too: a stage may have moved the photo on meanwhile."""
+        if stamp_or_none(expected) is None and (home := self._first_same(path, held)):
+            return self._context.absolute(home)
+        return expected
 
     def _purge(self, photo: Photo) -> bool:
         """The photo's own name goes last: while it is there, the next purge goes on with what is left."""
