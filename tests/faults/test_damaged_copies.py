@@ -259,6 +259,7 @@ async def test_a_duplicate_is_not_rejected_for_a_copy_that_was_damaged_since(pla
     assert reason(place, again) == "duplicate"
     [acted] = await place.actions.reject([again], "eva")
     assert (acted.ok, acted.code) == (False, "changed_by_hand")
+    assert acted.problem.startswith(f"photo {again} may be the last copy: ")
     assert place.photo(again).state is State.REVIEW
     assert reason(place, again) in ("duplicate_of_damaged", "duplicate_of_missing")
     # Now the reason says so, and a human may insist.

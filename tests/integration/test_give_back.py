@@ -73,9 +73,9 @@ def test_a_copy_will_do_and_another_file_of_that_name_stays_and_keeps_the_photo(
     (adopted.folder / "a.jpg").write_bytes(PICTURE)
     assert adopted.give_back() is None
     (adopted.folder / "a.jpg").write_bytes(b"another")
-    assert str(adopted.give_back()) == (
-        f"{adopted.folder}/a.jpg has other bytes by now, so smartsort keeps its own"
-    )
+    problem = adopted.give_back()
+    assert str(problem) == f"{adopted.folder}/a.jpg has other bytes by now, so smartsort keeps its own"
+    assert problem.path == f"{adopted.folder}/a.jpg"
     assert adopted.there()["a.jpg"] == b"another"
 
 

@@ -188,7 +188,7 @@ def try_out(chosen: Sequence[Change], known: dict[str, str], processes: int, sec
             tests = trying[mutant]
             runner.start(mutant, in_order(tests, seconds), 60 + 10 * round(sum(tests.values())))
         mutant, code, told = runner.ended()
-        if code not in (0, 1, 2, -signal.SIGXCPU) and TIMEOUT not in told:
+        if code not in (0, 1, 2, -signal.SIGXCPU, -signal.SIGKILL) and TIMEOUT not in told:
             raise click.ClickException(f"{mutant.function} {mutant.number}: pytest ended with {code}: {told}")
         if code == 1 and TIMEOUT not in told and told not in passing:
             if not runner.passes(told):

@@ -19,8 +19,10 @@ import io
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
@@ -271,6 +273,10 @@ class Runner:
             status = 0
             try:
                 resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
+                # One that waits for ever uses no processor time, and not all of it is in a test.
+                watch = threading.Timer(5 * cpu, os.kill, (os.getpid(), signal.SIGKILL))
+                watch.daemon = True
+                watch.start()
                 with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
                     if mutant:
                         swap(mutant)
