@@ -273,8 +273,8 @@ class Runner:
             status = 0
             try:
                 resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu))
-                # One that waits for ever uses no processor time, and not all of it is in a test.
-                watch = threading.Timer(5 * cpu, os.kill, (os.getpid(), signal.SIGKILL))
+                # One that waits for ever uses no processor time: it has as many seconds on the clock.
+                watch = threading.Timer(cpu, os.kill, (os.getpid(), signal.SIGKILL))
                 watch.daemon = True
                 watch.start()
                 with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
