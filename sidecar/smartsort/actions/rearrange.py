@@ -360,12 +360,15 @@ class Rearrange:
                 await asyncio.to_thread(context.placer.leave_folders, people)
             except StorageError as problem:
                 results = [problem] * len(drops)
+            kept = [drop for (_, drop), r in zip(drops, results, strict=True) if isinstance(r, NameKept)]
+            moved = await asyncio.to_thread(
+                lambda: [drop for drop in kept if stamp_or_none(drop.surviving_path) is None]
+            )
             for (plan, drop), result in zip(drops, results, strict=True):
-                moved_on = isinstance(result, NameKept) and stamp_or_none(drop.surviving_path) is None
-                if isinstance(result, SmartsortError) and not moved_on:
+                if isinstance(result, SmartsortError) and drop not in moved:
                     log.warning("%s", result)
                 # What fails is tried again, and so is what has moved on. A changed file is a human's.
-                if moved_on or (isinstance(result, StorageError) and not isinstance(result, NameKept)):
+                if drop in moved or (isinstance(result, StorageError) and not isinstance(result, NameKept)):
                     held.add(plan.photo.id)
         context.needs_recovery |= held
         shards = {p.shard for p in plans if p.touches_library and p.shard is not None}
